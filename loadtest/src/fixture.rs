@@ -1,0 +1,143 @@
+//! The fixture: an MCP server whose answers are known in advance.
+//!
+//! It speaks Streamable HTTP in every revision from 2025-03-26 to 2026-07-28, exposes what the
+//! official conformance suite asks of a server, and adds tools whose answers have a chosen size,
+//! number of events and delay. It is a peer for tests and measurements: it keeps nothing on disk,
+//! asks nobody for credentials, and never listens anywhere but where it was told.
+
+mod media;
+mod prompts;
+mod resources;
+mod server;
+mod subscriptions;
+mod tools;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, serve::ListenerExt};
+use rmcp::transport::{
+    StreamableHttpServerConfig, StreamableHttpService,
+    streamable_http_server::session::local::LocalSessionManager,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use server::Fixture;
+
+/// Longest request body that the fixture reads, in bytes.
+pub const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// Most further tools that [`Options::extra_tools`] lists.
+pub const EXTRA_TOOLS_MAX: usize = 10_000;
+
+/// A legacy session is forgotten after this long without traffic. An open GET stream does not
+/// count as traffic, so it is longer than any test lasts.
+const SESSION_IDLE_MAX: Duration = Duration::from_secs(6 * 3600);
+
+/// What a fixture serves, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Number of tools listed beyond the built-in ones, at most [`EXTRA_TOOLS_MAX`].
+    pub extra_tools: usize,
+    /// Interval of the comments that keep a silent stream open; `None` sends none.
+    pub keep_alive: Option<Duration>,
+}
+
+impl Default for Options {
+    /// A free port on loopback, the built-in tools only, a comment every 15 s.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            extra_tools: 0,
+            keep_alive: Some(Duration::from_secs(15)),
+        }
+    }
+}
+
+/// Why a fixture did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("list {0} further tools: at most {EXTRA_TOOLS_MAX}")]
+    TooManyTools(usize),
+    #[error("listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+}
+
+/// A fixture that serves until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+    sessions: StreamableHttpServerConfig,
+}
+
+impl Running {
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of its MCP endpoint, `http://ADDRESS/mcp`.
+    pub fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
+    /// Stops listening and ends every session and open stream.
+    pub fn stop(self) {}
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.sessions.cancellation_token.cancel();
+        self.serving.abort();
+    }
+}
+
+/// Starts a fixture on the current Tokio runtime; it accepts connections when this returns.
+pub async fn start(options: Options) -> Result<Running, StartError> {
+    if options.extra_tools > EXTRA_TOOLS_MAX {
+        return Err(StartError::TooManyTools(options.extra_tools));
+    }
+    let listen_error = |source| StartError::Listen {
+        address: options.listen,
+        source,
+    };
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+
+    let config = StreamableHttpServerConfig::default()
+        .with_sse_keep_alive(options.keep_alive)
+        .with_max_request_body_bytes(BODY_BYTES_MAX);
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = Some(SESSION_IDLE_MAX);
+    let fixture = Fixture::new(options.extra_tools);
+    let service = StreamableHttpService::new(
+        move || Ok(fixture.clone()),
+        Arc::new(sessions),
+        config.clone(),
+    );
+    let router = Router::new().route_service("/mcp", service);
+
+    // Small answers must not wait for the peer's acknowledgement of the previous packet.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::warn!(%error, "set TCP_NODELAY");
+        }
+    });
+    let serving = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "serve");
+        }
+    });
+    Ok(Running {
+        address,
+        serving,
+        sessions: config,
+    })
+}

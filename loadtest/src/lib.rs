@@ -1,0 +1,5 @@
+//! What Gantry is tested and measured with.
+//!
+//! It knows nothing of the gateway: everything here speaks MCP over HTTP like anybody else.
+
+pub mod fixture;
