@@ -1,1 +1,62 @@
-fn main() {}
+//! The project's own tasks. `cargo xtask help` lists them.
+
+mod cache;
+mod command;
+mod environment;
+mod lint;
+mod schema;
+mod setup;
+mod test;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use cache::Cache;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Gantry's own tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what a task needs: system packages, the engine, the real clients and servers
+    Setup {
+        /// The task
+        #[arg(long = "for", value_enum, default_value = "test")]
+        purpose: setup::Purpose,
+    },
+    /// Check formatting, clippy and the layers
+    Lint,
+    /// Run the tests, all of them or those whose names match
+    Test {
+        /// Names of tests, as the test runner takes them
+        filter: Vec<String>,
+    },
+    /// Refresh the configuration's schema and reference in `config/`
+    Schema,
+}
+
+fn main() -> Result<()> {
+    let root = root()?;
+    match Arguments::parse().task {
+        Task::Setup { purpose } => setup::install(&root, &Cache::open()?, purpose),
+        Task::Lint => lint::run(&root),
+        Task::Test { filter } => test::run(&root, &filter),
+        Task::Schema => schema::run(&root),
+    }
+}
+
+/// The checkout that this was built from.
+fn root() -> Result<PathBuf> {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    Ok(here
+        .parent()
+        .context("xtask is in no workspace")?
+        .to_path_buf())
+}

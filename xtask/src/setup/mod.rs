@@ -1,0 +1,47 @@
+//! `cargo xtask setup`: installs what the other tasks need, and nothing that is there already.
+//!
+//! Versions are exact and checked in under `xtask/peers`. Everything but system packages goes into the cache.
+
+mod engine;
+mod npm;
+mod promtool;
+mod python;
+pub(crate) mod system;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+
+/// The task that the installed parts are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Purpose {
+    Demo,
+    Test,
+    Bench,
+}
+
+/// Installs everything for `purpose`. `root` is the checkout.
+pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()> {
+    system::ensure(system::BUILD)?;
+    if purpose != Purpose::Bench {
+        system::ensure(system::PEERS)?;
+    } else {
+        system::ensure(system::REGISTRY)?;
+    }
+    let pins = root.join("xtask/peers");
+    engine::install(&pins, cache)?;
+    if purpose == Purpose::Bench {
+        return Ok(());
+    }
+    for set in ["node", "clients", "servers"] {
+        npm::install(&pins, cache, set)?;
+    }
+    python::install(&pins, cache)?;
+    if purpose == Purpose::Test {
+        npm::install(&pins, cache, "conformance")?;
+        promtool::install(cache)?;
+    }
+    Ok(())
+}
