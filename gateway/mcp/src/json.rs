@@ -1,0 +1,434 @@
+//! A strict JSON reader over bytes that are all there (RFC 8259, I-JSON strings).
+//!
+//! It walks the text once, hands out slices of it, and builds nothing. It accepts what a strict
+//! reader accepts and nothing else: no comments, no trailing commas, no lone surrogates, no byte
+//! order mark. It never recurses, so depth costs no stack, and it never decides what a message
+//! means.
+
+use std::{borrow::Cow, ops::Range};
+
+/// The deepest nesting that can be asked for: one bit of stack each.
+pub(crate) const DEPTH_CEILING: usize = 1024;
+
+/// Why the text is not JSON, or is too deep. Offsets are bytes from the beginning of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Expected { what: &'static str, at: usize },
+    TooDeep { depth_max: usize, at: usize },
+}
+
+pub(crate) type Scan<T> = Result<T, Flaw>;
+
+/// One JSON value inside a body, exactly as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raw<'a> {
+    text: &'a str,
+    start: usize,
+}
+
+impl<'a> Raw<'a> {
+    /// The JSON text, without surrounding white space.
+    pub fn get(&self) -> &'a str {
+        self.text
+    }
+
+    /// Where the text lies in the body that was parsed.
+    pub fn span(&self) -> Range<usize> {
+        self.start..self.start + self.text.len()
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        self.text.starts_with('{')
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.text == "null"
+    }
+
+    /// The string's value, when the value is a string.
+    pub(crate) fn as_text(&self) -> Option<Cow<'a, str>> {
+        let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
+        Some(unescape(inner))
+    }
+}
+
+/// A position in a body that is valid UTF-8.
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    depth_max: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str, depth_max: usize) -> Self {
+        Scanner {
+            text,
+            at: 0,
+            depth: 0,
+            depth_max: depth_max.min(DEPTH_CEILING),
+        }
+    }
+
+    /// The next byte that is not white space, not consumed.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    fn flaw<T>(&self, what: &'static str) -> Scan<T> {
+        Err(Flaw::Expected { what, at: self.at })
+    }
+
+    /// Enters an object whose `{` is next.
+    pub(crate) fn enter_object(&mut self) -> Scan<()> {
+        match self.peek() {
+            Some(b'{') => {
+                self.deepen(self.depth)?;
+                self.depth += 1;
+                self.at += 1;
+                Ok(())
+            }
+            _ => self.flaw("an object"),
+        }
+    }
+
+    /// Moves to the next member of the object that was entered and returns its key and where that
+    /// begins; none when the object ends. The value must be consumed before the next call.
+    pub(crate) fn next_key(&mut self, first: bool) -> Scan<Option<(Cow<'a, str>, usize)>> {
+        match self.peek() {
+            Some(b'}') => {
+                self.at += 1;
+                self.depth -= 1;
+                return Ok(None);
+            }
+            Some(b',') if !first => self.at += 1,
+            Some(b'"') if first => {}
+            _ => return self.flaw("a comma or the end of an object"),
+        }
+        self.peek();
+        let at = self.at;
+        let key = self.string()?;
+        self.colon()?;
+        Ok(Some((unescape(key), at)))
+    }
+
+    /// Passes over one value, of any kind and size.
+    pub(crate) fn value(&mut self) -> Scan<Raw<'a>> {
+        let first = self.peek();
+        let start = self.at;
+        match first {
+            Some(b'{' | b'[') => self.container()?,
+            Some(first) => self.scalar(first)?,
+            None => return self.flaw("a value"),
+        }
+        Ok(self.since(start))
+    }
+
+    /// The text from `start` to here, as one value.
+    pub(crate) fn since(&self, start: usize) -> Raw<'a> {
+        Raw {
+            text: self.text.get(start..self.at).unwrap_or_default(),
+            start,
+        }
+    }
+
+    /// Nothing but white space may follow the message.
+    pub(crate) fn end(&mut self) -> Scan<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => self.flaw("the end of the body"),
+        }
+    }
+
+    fn deepen(&self, depth: usize) -> Scan<()> {
+        let (depth_max, at) = (self.depth_max, self.at);
+        if depth < depth_max {
+            Ok(())
+        } else {
+            Err(Flaw::TooDeep { depth_max, at })
+        }
+    }
+
+    /// Passes over an object or array whose bracket is next. Which kind each open bracket was is
+    /// kept as one bit.
+    fn container(&mut self) -> Scan<()> {
+        let mut nest = Nest::default();
+        loop {
+            // A value is due.
+            match self.peek() {
+                Some(open @ (b'{' | b'[')) => {
+                    self.deepen(self.depth + nest.depth)?;
+                    self.at += 1;
+                    nest.push(open == b'{');
+                    let close = if open == b'{' { b'}' } else { b']' };
+                    if self.peek() != Some(close) {
+                        if open == b'{' {
+                            self.string()?;
+                            self.colon()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(first) => self.scalar(first)?,
+                None => return self.flaw("a value"),
+            }
+            // A value has ended, or an empty container is about to.
+            loop {
+                match (self.peek(), nest.in_object()) {
+                    (Some(b'}'), true) | (Some(b']'), false) => {
+                        self.at += 1;
+                        if nest.pop() {
+                            return Ok(());
+                        }
+                    }
+                    (Some(b','), in_object) => {
+                        self.at += 1;
+                        if in_object {
+                            self.peek();
+                            self.string()?;
+                            self.colon()?;
+                        }
+                        break;
+                    }
+                    (_, true) => return self.flaw("a comma or the end of an object"),
+                    (_, false) => return self.flaw("a comma or the end of an array"),
+                }
+            }
+        }
+    }
+
+    fn colon(&mut self) -> Scan<()> {
+        match self.peek() {
+            Some(b':') => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => self.flaw("a colon"),
+        }
+    }
+
+    fn scalar(&mut self, first: u8) -> Scan<()> {
+        match first {
+            b'"' => self.string().map(drop),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => self.flaw("a value"),
+        }
+    }
+
+    fn literal(&mut self, word: &'static str) -> Scan<()> {
+        match self.text.as_bytes().get(self.at..) {
+            Some(rest) if rest.starts_with(word.as_bytes()) => {
+                self.at += word.len();
+                Ok(())
+            }
+            _ => self.flaw("a value"),
+        }
+    }
+
+    fn number(&mut self) -> Scan<()> {
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) == Some(&b'-') {
+            self.at += 1;
+        }
+        if bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Scan<()> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 {
+            return self.flaw("a digit");
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    /// Passes over a string whose quote is here and returns what stands between the quotes, with
+    /// every escape checked and none decoded.
+    fn string(&mut self) -> Scan<&'a str> {
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) != Some(&b'"') {
+            return self.flaw("a string");
+        }
+        let start = self.at + 1;
+        self.at = start;
+        loop {
+            self.at = plain_until(bytes, self.at);
+            match bytes.get(self.at) {
+                Some(b'"') => {
+                    let inner = self.text.get(start..self.at).unwrap_or_default();
+                    self.at += 1;
+                    return Ok(inner);
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return self.flaw("an escaped control character"),
+                None => return self.flaw("the end of a string"),
+            }
+        }
+    }
+
+    /// Passes over one escape; a pair of surrogates is one.
+    fn escape(&mut self) -> Scan<()> {
+        let rest = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
+        self.at += match rest {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+            [b'u', digits @ ..] => match code_unit(digits) {
+                Some(0xd800..=0xdbff) => match digits.get(4..) {
+                    Some([b'\\', b'u', low @ ..]) if is_low_surrogate(low) => 12,
+                    _ => return self.flaw("a pair of surrogates"),
+                },
+                Some(0xdc00..=0xdfff) => return self.flaw("a pair of surrogates"),
+                Some(_) => 6,
+                None => return self.flaw("four hexadecimal digits"),
+            },
+            _ => return self.flaw("a valid escape"),
+        };
+        Ok(())
+    }
+}
+
+/// The kinds of the brackets that are open, innermost last: a set bit is an object.
+#[derive(Default)]
+struct Nest {
+    bits: [u64; DEPTH_CEILING / 64],
+    depth: usize,
+}
+
+impl Nest {
+    fn push(&mut self, object: bool) {
+        if let Some(word) = self.bits.get_mut(self.depth / 64) {
+            let bit = 1 << (self.depth % 64);
+            *word = if object { *word | bit } else { *word & !bit };
+        }
+        self.depth += 1;
+    }
+
+    fn in_object(&self) -> bool {
+        let last = self.depth.wrapping_sub(1);
+        self.bits
+            .get(last / 64)
+            .is_some_and(|word| word >> (last % 64) & 1 == 1)
+    }
+
+    /// Closes the innermost bracket; true when it was the outermost too.
+    fn pop(&mut self) -> bool {
+        self.depth -= 1;
+        self.depth == 0
+    }
+}
+
+/// The first position from `at` on that holds a quote, a backslash or a control character, or the
+/// end.
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    fn special(byte: u8) -> bool {
+        byte < 0x20 || byte == b'"' || byte == b'\\'
+    }
+    // Whole blocks without a branch inside, so that the compiler makes vector code of it.
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
+        if block
+            .iter()
+            .fold(false, |found, byte| found | special(*byte))
+        {
+            break;
+        }
+        at += 32;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest
+        .iter()
+        .position(|byte| special(*byte))
+        .unwrap_or(rest.len())
+}
+
+fn code_unit(digits: &[u8]) -> Option<u16> {
+    digits.get(..4)?.iter().try_fold(0, |unit, digit| {
+        let value = char::from(*digit).to_digit(16)?;
+        Some(unit << 4 | u16::try_from(value).ok()?)
+    })
+}
+
+fn is_low_surrogate(digits: &[u8]) -> bool {
+    matches!(code_unit(digits), Some(0xdc00..=0xdfff))
+}
+
+/// The value of a string whose escapes have been checked. Without escapes nothing is copied.
+pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
+    let Some(first) = memchr::memchr(b'\\', inner.as_bytes()) else {
+        return Cow::Borrowed(inner);
+    };
+    let mut out = String::with_capacity(inner.len());
+    let (plain, mut rest) = inner.split_at(first);
+    out.push_str(plain);
+    while let Some(escape) = rest.strip_prefix('\\') {
+        rest = push_escape(&mut out, escape);
+        let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
+        let (plain, next) = rest.split_at(plain);
+        out.push_str(plain);
+        rest = next;
+    }
+    Cow::Owned(out)
+}
+
+/// Appends what the escape after a backslash stands for and returns what follows it.
+fn push_escape<'a>(out: &mut String, escape: &'a str) -> &'a str {
+    let bytes = escape.as_bytes();
+    let (character, length) = match bytes.first() {
+        Some(b'b') => ('\u{8}', 1),
+        Some(b'f') => ('\u{c}', 1),
+        Some(b'n') => ('\n', 1),
+        Some(b'r') => ('\r', 1),
+        Some(b't') => ('\t', 1),
+        Some(b'u') => {
+            let units = [bytes.get(1..), bytes.get(7..)].map(|digits| digits.and_then(code_unit));
+            match units {
+                [Some(high @ 0xd800..=0xdbff), Some(low)] => {
+                    let code = 0x10000 + ((u32::from(high) & 0x3ff) << 10 | u32::from(low) & 0x3ff);
+                    (
+                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+                        11,
+                    )
+                }
+                [unit, _] => {
+                    let code = u32::from(unit.unwrap_or_default());
+                    (
+                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
+                        5,
+                    )
+                }
+            }
+        }
+        Some(plain) => (char::from(*plain), 1),
+        None => return "",
+    };
+    out.push(character);
+    escape.get(length..).unwrap_or_default()
+}
