@@ -1,5 +1,11 @@
 //! Single messages: what is read, and with which words the rest is refused.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is a failed test"
+)]
+
 use gantry_mcp::frame::{self, Bounds, Call, Frame, Malformed};
 
 fn parse(body: &str) -> Result<Frame<'_>, Malformed> {
