@@ -1,1 +1,29 @@
+//! The record of every call: its columns, the write-ahead log that keeps it, the delivery into
+//! ClickHouse, and the way back out (`query`, `tail`).
+//!
+//! The crate knows nothing of the gateway. A row is encoded once, by the caller, into the very
+//! bytes that ClickHouse will read; from there on nobody looks inside it again:
+//!
+//! ```text
+//! Record::encode ─▶ Log::append ─▶ queue ─▶ writer thread ─▶ segments ─▶ Delivery ─▶ ClickHouse
+//! ```
+//!
+//! What it never does: block a caller's async runtime, drop a row in silence, or send a batch
+//! under a token that could later name other rows.
 
+pub mod clickhouse;
+pub mod columns;
+pub mod delivery;
+pub mod log;
+pub mod migrate;
+pub mod query;
+pub mod record;
+pub mod stats;
+pub mod tail;
+pub mod wal;
+
+pub use crate::clickhouse::Store;
+pub use delivery::Delivery;
+pub use log::{EventId, Log};
+pub use record::{AuthMethod, GuardAction, Kind, Outcome, Record, Transport};
+pub use stats::Stats;

@@ -1,0 +1,76 @@
+//! Reading the trail back with any SELECT, within limits.
+//!
+//! The statement goes to the store as it is; that it can only read, and only so much for so
+//! long, is settings that it cannot change (`readonly = 2`), not our reading of its text.
+
+use std::io::{self, Write};
+
+use ::clickhouse::{Client, error::Error};
+
+use crate::Store;
+
+/// Longest time for one statement.
+pub const QUERY_SECONDS_MAX: u32 = 60;
+/// Most rows and most bytes of one answer.
+pub const RESULT_ROWS_MAX: u32 = 100_000;
+pub const RESULT_BYTES_MAX: u32 = 256 * 1024 * 1024;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Columns under their names, for people.
+    #[default]
+    Table,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+impl Format {
+    /// ClickHouse's name for it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Table => "PrettyCompactMonoBlock",
+            Self::Json => "JSONEachRow",
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("the store refused the query")]
+    Store(#[from] Error),
+    #[error("cannot write the answer")]
+    Write(#[from] io::Error),
+}
+
+/// Runs one statement that reads and writes its answer to `out`, piece by piece.
+pub async fn query(
+    store: &Store,
+    sql: &str,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<(), QueryError> {
+    let sql = sql.trim().trim_end_matches(';');
+    let mut answer = reading_client(store)
+        .with_setting("output_format_pretty_color", "0")
+        .with_setting("output_format_pretty_row_numbers", "0")
+        .query_raw(sql)
+        .fetch_bytes(format.name())?;
+    while let Some(piece) = answer.next().await? {
+        out.write_all(&piece)?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// A client that can only read, within the limits.
+pub(crate) fn reading_client(store: &Store) -> Client {
+    store
+        .client()
+        .with_setting("readonly", "2")
+        .with_setting("max_execution_time", QUERY_SECONDS_MAX.to_string())
+        .with_setting("max_result_rows", RESULT_ROWS_MAX.to_string())
+        .with_setting("max_result_bytes", RESULT_BYTES_MAX.to_string())
+        .with_setting("result_overflow_mode", "throw")
+}

@@ -1,0 +1,74 @@
+//! What ClickHouse has acknowledged, and the range that is on its way to it.
+//!
+//! The range is on disk before its first byte is sent. A restart therefore sends the very same
+//! rows under the same token, whatever has been appended since; ClickHouse drops a token that it
+//! knows. The cursor is never guessed: one that cannot be read stops the delivery.
+
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Position, directory::Directory};
+
+const NAME: &str = "cursor.json";
+
+/// Contents of `cursor.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cursor {
+    /// Every row up to and with this one is in ClickHouse.
+    pub(crate) delivered: Position,
+    /// Being sent, and perhaps already there.
+    pub(crate) pending: Option<Range>,
+}
+
+/// Rows of one epoch and one segment, both ends included. A range, once named, is immutable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Range {
+    pub(crate) gateway: String,
+    pub(crate) epoch: u32,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+}
+
+impl Range {
+    /// The name under which ClickHouse knows the batch (`insert_deduplication_token`).
+    pub(crate) fn token(&self) -> String {
+        format!(
+            "{}/{}/{}-{}",
+            self.gateway, self.epoch, self.first_seq, self.last_seq
+        )
+    }
+
+    /// Whether this names rows that begin with the given one.
+    pub(crate) fn starts_at(&self, gateway: &str, epoch: u32, seq: u64) -> bool {
+        self.gateway == gateway
+            && self.epoch == epoch
+            && self.first_seq == seq
+            && self.last_seq >= seq
+    }
+
+    pub(crate) fn last(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.last_seq,
+        }
+    }
+}
+
+impl Cursor {
+    /// Reads the cursor; a directory without one has delivered nothing.
+    pub(crate) fn load(directory: &Directory) -> io::Result<Self> {
+        match fs::read(directory.path().join(NAME)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the cursor durable.
+    pub(crate) fn store(&self, directory: &Directory) -> io::Result<()> {
+        directory.replace(NAME, &serde_json::to_vec(self)?)
+    }
+}

@@ -1,0 +1,384 @@
+//! What writer and delivery share: the segments, how far each end has come, the figures.
+//!
+//! The lock is taken once for a drain of the queue and a few times for a batch, never for a row,
+//! and never while the disk is read or written.
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    time::SystemTime,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    Position,
+    backlog::Backlog,
+    cursor::{Cursor, Range},
+    directory::Directory,
+    segment::Segment,
+};
+use crate::stats::{Counters, Stats};
+
+/// Most rows of one batch. From this many undelivered rows on the delivery does not wait.
+pub(crate) const BATCH_ROWS_MAX: u64 = 10_000;
+/// Most bytes of one batch, so that long rows do not make a batch grow without bound.
+pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Ending of segments that hold what cannot be read: set aside, never deleted.
+const DAMAGED: &str = "damaged";
+
+/// The log's state.
+pub(crate) struct Spool {
+    directory: Directory,
+    bytes_max: u64,
+    state: Mutex<State>,
+    pub(crate) counters: Counters,
+    /// Told when a whole batch is waiting.
+    pub(crate) batch_ready: Notify,
+}
+
+struct State {
+    /// Oldest first. The front one has the next row to deliver; the back one is the writer's.
+    segments: VecDeque<Segment>,
+    /// Where the next row to deliver starts in the front segment.
+    offset: u64,
+    cursor: Cursor,
+    backlog: Backlog,
+}
+
+/// A range and its rows' bytes, as ClickHouse will read them.
+pub(crate) struct Batch {
+    pub(crate) range: Range,
+    pub(crate) rows: u64,
+    pub(crate) bytes: Vec<u8>,
+    segment: Segment,
+    /// Where the row after the batch starts in its segment.
+    end_offset: u64,
+}
+
+impl Spool {
+    /// Reads what an earlier process left: every segment up to its last whole row.
+    pub(crate) fn recover(directory: Directory, bytes_max: u64) -> io::Result<Self> {
+        directory.sweep()?;
+        let cursor = Cursor::load(&directory)?;
+        let counters = Counters::default();
+        let mut segments = VecDeque::new();
+        for segment in scan(&directory, &counters)? {
+            if segment.last().is_none_or(|last| last <= cursor.delivered) {
+                retire(&segment)?;
+            } else {
+                segments.push_back(segment);
+            }
+        }
+        let mut backlog = Backlog::default();
+        let mut offset = 0;
+        if let Some(front) = segments.front() {
+            offset = offset_after(front, cursor.delivered)?;
+            let written_at = fs::metadata(&front.path)?.modified()?;
+            backlog.wrote(cursor.delivered, written_at);
+        }
+        let first_unsent = cursor.delivered.seq + 1;
+        for (index, segment) in segments.iter().enumerate() {
+            let is_begun = index == 0 && segment.epoch == cursor.delivered.epoch;
+            let begin = if is_begun {
+                first_unsent.max(segment.first_seq)
+            } else {
+                segment.first_seq
+            };
+            let start = if index == 0 {
+                offset
+            } else {
+                segment.header_bytes
+            };
+            counters
+                .unsent_rows
+                .fetch_add(segment.end_seq() - begin, Relaxed);
+            counters
+                .unsent_bytes
+                .fetch_add(segment.bytes - start, Relaxed);
+            counters.wal_bytes.fetch_add(segment.bytes, Relaxed);
+        }
+        Ok(Self {
+            directory,
+            bytes_max,
+            state: Mutex::new(State {
+                segments,
+                offset,
+                cursor,
+                backlog,
+            }),
+            counters,
+            batch_ready: Notify::new(),
+        })
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        self.counters.wal_bytes.load(Relaxed)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let age = self.state().backlog.age(SystemTime::now());
+        self.counters.stats(age, self.bytes_max)
+    }
+
+    /// The writer goes on in a new segment.
+    pub(crate) fn began(&self, segment: Segment) {
+        self.counters.wal_bytes.fetch_add(segment.bytes, Relaxed);
+        let mut state = self.state();
+        if state.segments.is_empty() {
+            state.offset = segment.header_bytes;
+        }
+        state.segments.push_back(segment);
+    }
+
+    /// The writer has written `rows` whole frames, the first of them `first`.
+    pub(crate) fn wrote(&self, first: Position, rows: u64, bytes: u64) {
+        {
+            let mut state = self.state();
+            if let Some(segment) = state.segments.back_mut() {
+                segment.rows += rows;
+                segment.bytes += bytes;
+            }
+            state.backlog.wrote(first, SystemTime::now());
+        }
+        let counters = &self.counters;
+        counters.wal_bytes.fetch_add(bytes, Relaxed);
+        counters.written_rows.fetch_add(rows, Relaxed);
+        counters.unsent_bytes.fetch_add(bytes, Relaxed);
+        let unsent_before = counters.unsent_rows.fetch_add(rows, Relaxed);
+        if unsent_before + rows >= BATCH_ROWS_MAX {
+            self.batch_ready.notify_one();
+        }
+    }
+
+    /// The next rows to deliver: the range that was pending when the process last ended, else as
+    /// many as a batch may have. `None`: everything is delivered.
+    pub(crate) fn next_batch(&self) -> io::Result<Option<Batch>> {
+        self.retire_delivered();
+        let (segment, offset, pending) = {
+            let state = self.state();
+            let Some(front) = state.segments.front() else {
+                return Ok(None);
+            };
+            (front.clone(), state.offset, state.cursor.pending.clone())
+        };
+        if offset >= segment.bytes {
+            return Ok(None);
+        }
+        self.read_batch(segment, offset, pending).map(Some)
+    }
+
+    fn read_batch(
+        &self,
+        segment: Segment,
+        offset: u64,
+        pending: Option<Range>,
+    ) -> io::Result<Batch> {
+        let first_seq = self.next_seq(&segment);
+        let wanted = match &pending {
+            Some(range) if range.starts_at(&segment.gateway, segment.epoch, first_seq) => {
+                range.last_seq - first_seq + 1
+            }
+            Some(range) => {
+                return Err(unreadable(
+                    &segment.path,
+                    &format!("pending range {}", range.token()),
+                ));
+            }
+            None => (segment.end_seq() - first_seq).min(BATCH_ROWS_MAX),
+        };
+        let mut frames = segment.frames_from(offset, first_seq)?;
+        let mut bytes = Vec::new();
+        let mut rows = 0;
+        while rows < wanted {
+            let is_long = pending.is_none() && bytes.len() >= BATCH_BYTES_MAX;
+            if is_long {
+                break;
+            }
+            let Some((_, row)) = frames.next()? else {
+                return Err(unreadable(
+                    &segment.path,
+                    &format!("row {}", first_seq + rows),
+                ));
+            };
+            bytes.extend_from_slice(row);
+            rows += 1;
+        }
+        let end_offset = offset + bytes.len() as u64 + rows * super::frame::HEAD_BYTES as u64;
+        let range = Range {
+            gateway: segment.gateway.clone(),
+            epoch: segment.epoch,
+            first_seq,
+            last_seq: first_seq + rows - 1,
+        };
+        Ok(Batch {
+            range,
+            rows,
+            bytes,
+            segment,
+            end_offset,
+        })
+    }
+
+    fn next_seq(&self, segment: &Segment) -> u64 {
+        let delivered = self.state().cursor.delivered;
+        if delivered.epoch == segment.epoch {
+            (delivered.seq + 1).max(segment.first_seq)
+        } else {
+            segment.first_seq
+        }
+    }
+
+    /// Makes the batch's rows and its range durable. Only then may its first byte be sent.
+    pub(crate) fn pend(&self, batch: &Batch) -> io::Result<()> {
+        let mut cursor = self.state().cursor.clone();
+        if cursor.pending.as_ref() == Some(&batch.range) {
+            return Ok(());
+        }
+        batch.segment.sync()?;
+        cursor.pending = Some(batch.range.clone());
+        cursor.store(&self.directory)?;
+        self.state().cursor = cursor;
+        Ok(())
+    }
+
+    /// ClickHouse has acknowledged the batch: moves the cursor.
+    ///
+    /// # Errors
+    /// The cursor could not be made durable. The batch then counts as undelivered; sending it
+    /// again is harmless, as its token is known.
+    pub(crate) fn delivered(&self, batch: &Batch) -> io::Result<()> {
+        let cursor = Cursor {
+            delivered: batch.range.last(),
+            pending: None,
+        };
+        cursor.store(&self.directory)?;
+        let mut state = self.state();
+        state.cursor = cursor;
+        let sent_bytes = batch.end_offset - state.offset;
+        state.offset = batch.end_offset;
+        let is_all = state.segments.len() == 1 && state.front_is_delivered();
+        state.backlog.delivered(batch.range.last(), is_all);
+        let counters = &self.counters;
+        counters.delivered_rows.fetch_add(batch.rows, Relaxed);
+        counters.unsent_rows.fetch_sub(batch.rows, Relaxed);
+        counters.unsent_bytes.fetch_sub(sent_bytes, Relaxed);
+        Ok(())
+    }
+
+    /// Deletes the segments that are wholly delivered and that the writer has left.
+    fn retire_delivered(&self) {
+        let retired = self.state().take_delivered();
+        for segment in retired {
+            match retire(&segment) {
+                Ok(()) => {
+                    self.counters.wal_bytes.fetch_sub(segment.bytes, Relaxed);
+                }
+                // It still takes its space, and goes when the log is opened next.
+                Err(error) => {
+                    tracing::warn!(%error, segment = %segment.path.display(), "audit log: a delivered segment could not be deleted");
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is complete before anything in it can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn front_is_delivered(&self) -> bool {
+        self.segments
+            .front()
+            .is_none_or(|front| self.offset >= front.bytes)
+    }
+
+    /// Removes the delivered segments that the writer has left.
+    fn take_delivered(&mut self) -> Vec<Segment> {
+        let mut taken = Vec::new();
+        while self.segments.len() > 1 && self.front_is_delivered() {
+            taken.extend(self.segments.pop_front());
+            self.offset = self.segments.front().map_or(0, |front| front.header_bytes);
+        }
+        taken
+    }
+}
+
+/// Every segment as far as it is whole. A torn tail is cut off; a segment with a hole before
+/// the next one's first row is kept as it is and reported.
+fn scan(directory: &Directory, counters: &Counters) -> io::Result<Vec<Segment>> {
+    let mut segments: Vec<Segment> = Vec::new();
+    for path in directory.segments()? {
+        match Segment::scan(&path)? {
+            Some(segment) => segments.push(segment),
+            None => {
+                tracing::error!(segment = %path.display(), "audit log: a segment's header is damaged; set aside");
+                fs::rename(&path, path.with_extension(DAMAGED))?;
+            }
+        }
+    }
+    let next_firsts: Vec<Position> = segments
+        .iter()
+        .skip(1)
+        .map(|next| Position {
+            epoch: next.epoch,
+            seq: next.first_seq,
+        })
+        .collect();
+    for (index, segment) in segments.iter_mut().enumerate() {
+        let next = next_firsts.get(index);
+        segment.rows_lost = next
+            .filter(|next| next.epoch == segment.epoch)
+            .map_or(0, |next| next.seq.saturating_sub(segment.end_seq()));
+        if segment.rows_lost == 0 {
+            segment.truncate()?;
+            continue;
+        }
+        counters.lost_rows.fetch_add(segment.rows_lost, Relaxed);
+        tracing::error!(segment = %segment.path.display(), rows_lost = segment.rows_lost,
+            "audit log: rows of a segment are damaged; it will be set aside, not deleted");
+    }
+    Ok(segments)
+}
+
+/// Deletes a delivered segment, or sets it aside when it holds rows that could not be read.
+fn retire(segment: &Segment) -> io::Result<()> {
+    if segment.rows_lost > 0 {
+        return fs::rename(&segment.path, segment.path.with_extension(DAMAGED));
+    }
+    fs::remove_file(&segment.path)
+}
+
+/// Where the row after `delivered` starts.
+fn offset_after(segment: &Segment, delivered: Position) -> io::Result<u64> {
+    let mut offset = segment.header_bytes;
+    if segment.epoch != delivered.epoch {
+        return Ok(offset);
+    }
+    let mut frames = segment.frames_from(offset, segment.first_seq)?;
+    while let Some((seq, row)) = frames.next()? {
+        if seq > delivered.seq {
+            break;
+        }
+        offset += (super::frame::HEAD_BYTES + row.len()) as u64;
+    }
+    Ok(offset)
+}
+
+fn unreadable(path: &Path, what: &str) -> io::Error {
+    let text = format!("{what} cannot be read from {}", path.display());
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}

@@ -1,0 +1,292 @@
+//! The one thread that writes: it drains the queue, numbers the rows, writes them with one
+//! write(2) and acknowledges them.
+//!
+//! A row is acknowledged with its identity or refused with a reason, never neither. A failed
+//! write takes no numbers: what it left behind is cut off and the next segment starts with the
+//! number that the first failed row would have had.
+
+use std::{
+    fs::File,
+    io::{self, Seek, SeekFrom, Write},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Position,
+    frame::{self, ROW_BYTES_MAX},
+    segment::Segment,
+    spool::Spool,
+};
+use crate::log::AppendError;
+
+/// Most rows acknowledged by one write(2).
+const DRAIN_ROWS_MAX: usize = 1024;
+/// A drain ends when it has this many bytes.
+const DRAIN_BYTES_MAX: usize = 1024 * 1024;
+/// Time between two tries to go on after a failed write.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// What a request hands to the writer.
+pub(crate) enum Entry {
+    Row {
+        row: Vec<u8>,
+        written: oneshot::Sender<Result<u64, AppendError>>,
+    },
+    /// Look at the state again.
+    Wake,
+}
+
+/// What the other threads see of the writer.
+#[derive(Default)]
+pub(crate) struct Switches {
+    /// The disk refused a row; nothing is taken until a new segment could be made.
+    pub(crate) failed: AtomicBool,
+    pub(crate) closing: AtomicBool,
+    closed: Mutex<bool>,
+    closed_changed: Condvar,
+}
+
+impl Switches {
+    /// Waits until the writer has ended; false when it had not within `deadline`.
+    pub(crate) fn wait_closed(&self, deadline: Duration) -> bool {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (closed, _) = self
+            .closed_changed
+            .wait_timeout_while(closed, deadline, |closed| !*closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        *closed
+    }
+
+    fn set_closed(&self) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.closed_changed.notify_all();
+    }
+}
+
+/// Ends the wait for the writer however its thread ends.
+struct ClosedOnDrop(Arc<Switches>);
+
+impl Drop for ClosedOnDrop {
+    fn drop(&mut self) {
+        self.0.failed.store(true, Relaxed);
+        self.0.set_closed();
+    }
+}
+
+/// The writer's own state.
+pub(crate) struct Writer {
+    queue: mpsc::Receiver<Entry>,
+    spool: Arc<Spool>,
+    switches: Arc<Switches>,
+    gateway: Arc<str>,
+    segment_bytes: u64,
+    next: Position,
+    file: File,
+    /// Whole bytes in the segment, and those of its header alone.
+    file_bytes: u64,
+    header_bytes: u64,
+    frames: Vec<u8>,
+    waiting: Vec<oneshot::Sender<Result<u64, AppendError>>>,
+}
+
+impl Writer {
+    /// Makes the epoch's first segment.
+    pub(crate) fn begin(
+        queue: mpsc::Receiver<Entry>,
+        spool: Arc<Spool>,
+        switches: Arc<Switches>,
+        gateway: Arc<str>,
+        epoch: u32,
+        segment_bytes: u64,
+    ) -> io::Result<Self> {
+        let next = Position { epoch, seq: 1 };
+        let (segment, file) =
+            Segment::create(spool.directory().path(), &gateway, next, segment_bytes)?;
+        let header_bytes = segment.header_bytes;
+        spool.began(segment);
+        Ok(Self {
+            queue,
+            spool,
+            switches,
+            gateway,
+            segment_bytes,
+            next,
+            file,
+            file_bytes: header_bytes,
+            header_bytes,
+            frames: Vec::with_capacity(DRAIN_BYTES_MAX),
+            waiting: Vec::with_capacity(DRAIN_ROWS_MAX),
+        })
+    }
+
+    /// Runs until the log is closed or every handle to it is gone.
+    pub(crate) fn run(self) {
+        // Told last, when the directory's lock is no longer held here.
+        let _closed = ClosedOnDrop(Arc::clone(&self.switches));
+        self.serve();
+    }
+
+    fn serve(mut self) {
+        while let Some(entry) = self.queue.blocking_recv() {
+            self.drain(entry);
+            if self.switches.failed.load(Relaxed) {
+                self.recover();
+            }
+            if self.switches.closing.load(Relaxed) {
+                self.queue.close();
+            }
+        }
+        self.finish();
+    }
+
+    /// Takes what is in the queue, up to a drain's bounds, and writes it.
+    fn drain(&mut self, first: Entry) {
+        let mut entry = Some(first);
+        while let Some(taken) = entry {
+            if let Entry::Row { row, written } = taken {
+                self.take(&row, written);
+            }
+            let is_full =
+                self.waiting.len() >= DRAIN_ROWS_MAX || self.frames.len() >= DRAIN_BYTES_MAX;
+            entry = if is_full {
+                None
+            } else {
+                self.queue.try_recv().ok()
+            };
+        }
+        if !self.waiting.is_empty() {
+            self.write();
+        }
+    }
+
+    /// Frames one row, or refuses it.
+    fn take(&mut self, row: &[u8], written: oneshot::Sender<Result<u64, AppendError>>) {
+        let row_bytes = frame::identity_bytes(&self.gateway) + row.len();
+        let log_bytes = self.spool.wal_bytes() + self.frames.len() as u64;
+        let refusal = if self.switches.failed.load(Relaxed) {
+            Some(AppendError::Failed)
+        } else if row_bytes > ROW_BYTES_MAX {
+            Some(AppendError::RowTooLong { row_bytes })
+        } else if log_bytes + row_bytes as u64 > self.spool.bytes_max() {
+            Some(AppendError::Full)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            self.refuse(written, refusal);
+            return;
+        }
+        let seq = self.next.seq + self.waiting.len() as u64;
+        frame::push(&mut self.frames, &self.gateway, self.next.epoch, seq, row);
+        self.waiting.push(written);
+    }
+
+    /// Writes the framed rows and answers those who wait for them.
+    fn write(&mut self) {
+        let outcome = self.rotate_if_full().and_then(|()| {
+            self.file.write_all(&self.frames)?;
+            Ok(())
+        });
+        let bytes = self.frames.len() as u64;
+        self.frames.clear();
+        if let Err(error) = outcome {
+            self.fail(error);
+            return;
+        }
+        let first = self.next;
+        let rows = self.waiting.len() as u64;
+        self.file_bytes += bytes;
+        self.next.seq += rows;
+        self.spool.wrote(first, rows, bytes);
+        for (seq, written) in (first.seq..).zip(self.waiting.drain(..)) {
+            // Whoever waited may have gone; the row stays.
+            let _ = written.send(Ok(seq));
+        }
+    }
+
+    fn rotate_if_full(&mut self) -> io::Result<()> {
+        let is_empty = self.file_bytes == self.header_bytes;
+        let would_fit = self.file_bytes + self.frames.len() as u64 <= self.segment_bytes;
+        if is_empty || would_fit {
+            return Ok(());
+        }
+        self.rotate()
+    }
+
+    /// Goes on in a new segment and gives the old one's unused space back.
+    fn rotate(&mut self) -> io::Result<()> {
+        let directory = self.spool.directory().path();
+        let (segment, file) =
+            Segment::create(directory, &self.gateway, self.next, self.segment_bytes)?;
+        let left = std::mem::replace(&mut self.file, file);
+        left.set_len(self.file_bytes)?;
+        self.file_bytes = segment.header_bytes;
+        self.header_bytes = segment.header_bytes;
+        self.spool.began(segment);
+        Ok(())
+    }
+
+    /// Refuses the rows of a failed write and takes no more.
+    fn fail(&mut self, error: io::Error) {
+        tracing::error!(%error, rows = self.waiting.len(), "audit log: rows could not be written; refusing calls");
+        self.switches.failed.store(true, Relaxed);
+        let error = Arc::new(error);
+        for written in std::mem::take(&mut self.waiting) {
+            self.refuse(written, AppendError::Write(Arc::clone(&error)));
+        }
+    }
+
+    /// Tries until a new segment is there; refuses what comes meanwhile.
+    fn recover(&mut self) {
+        while !self.switches.closing.load(Relaxed) {
+            thread::sleep(RETRY_EVERY);
+            while let Ok(entry) = self.queue.try_recv() {
+                if let Entry::Row { written, .. } = entry {
+                    self.refuse(written, AppendError::Failed);
+                }
+            }
+            match self.resume() {
+                Ok(()) => {
+                    self.switches.failed.store(false, Relaxed);
+                    tracing::info!("audit log: rows can be written again");
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "audit log: still cannot be written"),
+            }
+        }
+    }
+
+    /// Cuts off what the failed write left behind, then goes on in a new segment; in the same
+    /// one if it has no row yet, for the new one would bear its name.
+    fn resume(&mut self) -> io::Result<()> {
+        self.file.set_len(self.file_bytes)?;
+        if self.file_bytes > self.header_bytes {
+            return self.rotate();
+        }
+        self.file.seek(SeekFrom::Start(self.file_bytes)).map(drop)
+    }
+
+    fn refuse(&self, written: oneshot::Sender<Result<u64, AppendError>>, refusal: AppendError) {
+        self.spool.counters.refused_rows.fetch_add(1, Relaxed);
+        // Whoever waited may have gone; the refusal is counted.
+        let _ = written.send(Err(refusal));
+    }
+
+    /// Makes everything durable and gives unused space back.
+    fn finish(&mut self) {
+        let outcome = self
+            .file
+            .set_len(self.file_bytes)
+            .and_then(|()| self.file.sync_all());
+        if let Err(error) = outcome {
+            tracing::error!(%error, "audit log: could not be synced at its end");
+        }
+    }
+}
