@@ -1,0 +1,193 @@
+//! Real MCP servers and clients from npm, PyPI and this workspace, as processes on the loopback interface.
+//!
+//! Knows nothing of the gateway: a session is run against any URL. What is not installed fails with what to run.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::process::{Process, program};
+
+/// How long one session may take.
+const SESSION_DEADLINE: Duration = Duration::from_secs(120);
+
+/// A server to put behind the gateway. Each has a session of its own in `tests/peers/sessions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// This workspace's fixture, on the crate `rmcp`: both eras.
+    Fixture,
+    /// npm `@modelcontextprotocol/server-everything`: legacy only.
+    Everything,
+    /// PyPI `fastmcp`: both eras.
+    FastMcp,
+}
+
+/// A client that holds a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// npm `@modelcontextprotocol/client`.
+    TypeScript,
+    /// The command line of npm `@modelcontextprotocol/inspector`.
+    Inspector,
+    /// PyPI `mcp`.
+    Sdk,
+    /// PyPI `fastmcp`.
+    FastMcp,
+}
+
+/// How a client finds out what the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    Modern,
+    Legacy,
+    Auto,
+}
+
+impl Server {
+    /// Starts it on a free port; its endpoint is `/mcp`.
+    pub fn start(self) -> Process {
+        let mut command = match self {
+            Server::Fixture => {
+                let mut command = std::process::Command::new(program("gantry-fixture"));
+                command.args(["--listen", "127.0.0.1:0", "--quiet"]);
+                command
+            }
+            Server::Everything => {
+                let package = "npm/servers/node_modules/@modelcontextprotocol/server-everything/dist/index.js";
+                let mut command = std::process::Command::new(node());
+                command
+                    .arg("--import")
+                    .arg(workspace().join("xtask/peers/loopback.mjs"));
+                command
+                    .arg(installed(package))
+                    .arg("streamableHttp")
+                    .env("PORT", "0");
+                command
+            }
+            Server::FastMcp => {
+                let mut command = std::process::Command::new(python());
+                command.arg(workspace().join("xtask/peers/fastmcp_server.py"));
+                command
+            }
+        };
+        Process::listening(&mut command)
+    }
+
+    fn session(self) -> PathBuf {
+        let name = match self {
+            Server::Fixture => "fixture.json",
+            Server::Everything => "everything.json",
+            Server::FastMcp => "fastmcp.json",
+        };
+        scripts().join("sessions").join(name)
+    }
+}
+
+impl Client {
+    /// Holds the session that belongs to `server` with whatever answers at `url`; returns what the client saw, a value a
+    /// step. Fails where a step did not go as the session expects.
+    pub async fn hold(self, url: &str, era: Era, server: Server) -> Vec<Value> {
+        let mut command = self.command();
+        command
+            .arg(url)
+            .arg(era.as_str())
+            .arg(server.session())
+            .env("GANTRY_CACHE", cache());
+        let output = timeout(
+            SESSION_DEADLINE,
+            command.stdin(Stdio::null()).kill_on_drop(true).output(),
+        );
+        let output = output
+            .await
+            .unwrap_or_else(|_| {
+                panic!("{self:?} {era:?} with {server:?} took more than {SESSION_DEADLINE:?}")
+            })
+            .unwrap_or_else(|error| panic!("cannot start {self:?} as {command:?}: {error}"));
+        let said = String::from_utf8_lossy(&output.stdout);
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{self:?} {era:?} with {server:?} at {url}: {}\n{said}\n{complained}",
+            output.status
+        );
+        said.lines()
+            .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+            .collect()
+    }
+
+    fn command(self) -> Command {
+        let script = |interpreter: PathBuf, name: &str| {
+            let mut command = Command::new(interpreter);
+            command
+                .arg(scripts().join(name))
+                .env("PYTHONDONTWRITEBYTECODE", "1");
+            command
+        };
+        match self {
+            Client::TypeScript => script(node(), "typescript_client.mjs"),
+            Client::Inspector => script(node(), "inspector_client.mjs"),
+            Client::Sdk => script(python(), "sdk_client.py"),
+            Client::FastMcp => script(python(), "fastmcp_client.py"),
+        }
+    }
+}
+
+impl Era {
+    fn as_str(self) -> &'static str {
+        match self {
+            Era::Modern => "modern",
+            Era::Legacy => "legacy",
+            Era::Auto => "auto",
+        }
+    }
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
+}
+
+/// Something that `cargo xtask setup` put into the cache.
+pub fn installed(path: &str) -> PathBuf {
+    let path = cache().join(path);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask setup`",
+        path.display()
+    );
+    path
+}
+
+fn cache() -> PathBuf {
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    from("GANTRY_CACHE")
+        .or_else(|| from("XDG_CACHE_HOME").map(|path| path.join("gantry")))
+        .or_else(|| from("HOME").map(|path| path.join(".cache/gantry")))
+        .expect("GANTRY_CACHE or HOME is set")
+}
+
+/// The pinned Node binary: the system's may be too old.
+pub fn node() -> PathBuf {
+    let arch = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x64"
+    };
+    installed(&format!("npm/node/node_modules/node-linux-{arch}/bin/node"))
+}
+
+/// The interpreter of the environment with the Python peers.
+pub fn python() -> PathBuf {
+    installed("venv/bin/python")
+}

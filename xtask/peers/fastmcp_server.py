@@ -1,0 +1,68 @@
+"""An MCP server on PyPI `fastmcp`, for the demo and the tests.
+
+Prints `listening on URL` once it can be reached, on a free port of the loopback interface or on the one given.
+"""
+
+import socket
+import sys
+
+import uvicorn
+from fastmcp import Context, FastMCP
+from fastmcp.exceptions import ToolError
+
+mcp = FastMCP("crm", version="1.0.0")
+
+
+@mcp.tool
+def add(a: int, b: int) -> int:
+    """Adds two numbers."""
+    return a + b
+
+
+@mcp.tool
+def customer(name: str) -> dict[str, str | int]:
+    """Looks a customer up."""
+    return {"name": name, "orders": len(name), "city": "Zürich"}
+
+
+@mcp.tool
+async def count_down(start: int, context: Context) -> str:
+    """Counts down to zero, with progress."""
+    for done in range(start):
+        await context.report_progress(done + 1, start, f"{start - done - 1} left")
+    return "zero"
+
+
+@mcp.tool
+def refuse() -> str:
+    """Always fails."""
+    raise ToolError("this tool always fails")
+
+
+@mcp.resource("orders://summary")
+def summary() -> str:
+    """All orders in one line."""
+    return "7 orders"
+
+
+@mcp.resource("orders://{number}")
+def order(number: int) -> str:
+    """One order."""
+    return f"order {number}"
+
+
+@mcp.prompt
+def letter(name: str) -> str:
+    """A letter to a customer."""
+    return f"Write a letter to {name}."
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    listener = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(mcp.http_app(path="/mcp"), log_level="warning", timeout_graceful_shutdown=1)
+    print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+main()
