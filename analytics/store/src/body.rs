@@ -1,0 +1,273 @@
+//! A request's body: decoded as it is read, bounded, and split into the statement's text and its
+//! data. Data is bytes: nothing here asks what they mean.
+
+use std::io::{self, Cursor, Read};
+
+use bytes::Bytes;
+
+use crate::exception::{Exception, code};
+use crate::native::Frames;
+use crate::request::{PAIRS_MAX, Request};
+use crate::sql;
+
+/// A body as it travels, at most.
+pub(crate) const BODY_BYTES_MAX: usize = 256 << 20;
+/// A body once decompressed, at most: a small body must not fill the memory.
+const DATA_BYTES_MAX: u64 = 1 << 30;
+/// A statement's text, at most. The engine has a bound of its own, `max_query_size`.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+/// How much of a body is looked at to find an INSERT's FORMAT.
+const PEEK_BYTES: usize = 256 << 10;
+
+/// The body's `Content-Encoding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Identity,
+    Gzip,
+    Lz4,
+    Zstd,
+}
+
+impl Coding {
+    /// Reads the header's value; refuses what cannot be decoded.
+    pub(crate) fn of(header: Option<&str>) -> Result<Self, Exception> {
+        match header.map(str::to_ascii_lowercase).as_deref() {
+            None | Some("identity") => Ok(Self::Identity),
+            Some("gzip" | "x-gzip") => Ok(Self::Gzip),
+            Some("lz4") => Ok(Self::Lz4),
+            Some("zstd") => Ok(Self::Zstd),
+            Some(_) => Err(Exception::new(
+                code::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "Unknown Content-Encoding; the store reads gzip, lz4, zstd and identity",
+            )),
+        }
+    }
+}
+
+type Source = Box<dyn Read + Send>;
+
+/// A statement, ready to run.
+pub(crate) struct Statement {
+    /// The text; of an INSERT with data, what stands before FORMAT.
+    pub(crate) text: Vec<u8>,
+    /// The answer's format.
+    pub(crate) format: String,
+    /// A SELECT, so to speak: its answer may be fetched in pieces.
+    pub(crate) selects: bool,
+    /// An INSERT of any kind.
+    pub(crate) inserts: bool,
+    pub(crate) data: Option<Data>,
+}
+
+/// An INSERT's data.
+pub(crate) struct Data {
+    pub(crate) format: String,
+    source: Source,
+}
+
+impl Data {
+    /// Fills `buffer` as far as the data reaches; returns how far.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Exception> {
+        let mut had = 0;
+        while let Some(rest) = buffer.get_mut(had..).filter(|rest| !rest.is_empty()) {
+            match self.source.read(rest).map_err(refused)? {
+                0 => break,
+                count => had += count,
+            }
+        }
+        Ok(had)
+    }
+}
+
+impl Statement {
+    /// Puts URL and body together. Decoding the body happens here and in [`Data::read`], so this
+    /// belongs on a thread that may block.
+    pub(crate) fn read(request: &mut Request, body: Bytes) -> Result<Self, Exception> {
+        let mut source = open(request, body)?;
+        if let Some(boundary) = request.boundary.take() {
+            let form = read_text(Vec::new(), &mut source, TEXT_BYTES_MAX)?;
+            read_form(&form, &boundary, request)?;
+        }
+        // Where a text comes in two parts, a line end stands between them.
+        let mut text = request
+            .query
+            .trim_end_matches(['\r', '\n'])
+            .as_bytes()
+            .to_vec();
+        if !text.is_empty() {
+            text.push(b'\n');
+        }
+        text = read_text(text, &mut source, PEEK_BYTES)?;
+        if sql::sketch(&text).insert.is_none() {
+            text = read_text(text, &mut source, TEXT_BYTES_MAX)?;
+            if source.read(&mut [0]).map_err(refused)? > 0 {
+                return Err(Exception::too_large("The statement's text is too large"));
+            }
+        }
+        Self::split(text, source, &request.default_format)
+    }
+
+    fn split(text: Vec<u8>, source: Source, default_format: &str) -> Result<Self, Exception> {
+        let sketch = sql::sketch(&text);
+        if sketch == sql::Sketch::default() {
+            return Err(Exception::new(
+                code::SYNTAX_ERROR,
+                "SYNTAX_ERROR",
+                "Empty query",
+            ));
+        }
+        if sketch.several {
+            return Err(Exception::new(
+                code::SYNTAX_ERROR,
+                "SYNTAX_ERROR",
+                "Syntax error (Multi-statements are not allowed)",
+            ));
+        }
+        if sketch.touches_file {
+            return Err(Exception::new(
+                code::NOT_IMPLEMENTED,
+                "NOT_IMPLEMENTED",
+                "INTO OUTFILE and FROM INFILE are not for HTTP",
+            ));
+        }
+        let format = sketch.format.unwrap_or(default_format).to_owned();
+        let (selects, inserts) = (sketch.selects, sketch.inserts);
+        let Some(target) = sketch.insert else {
+            return Ok(Self {
+                text,
+                format,
+                selects,
+                inserts,
+                data: None,
+            });
+        };
+        let (head_bytes, data_at, data_format) =
+            (target.head.len(), target.data_at, target.format.to_owned());
+        let first = Cursor::new(text.get(data_at..).unwrap_or_default().to_vec());
+        let data = Data {
+            format: data_format,
+            source: Box::new(first.chain(source)),
+        };
+        let mut text = text;
+        text.truncate(head_bytes);
+        Ok(Self {
+            text,
+            format,
+            selects,
+            inserts,
+            data: Some(data),
+        })
+    }
+}
+
+/// Stacks the decoders that the request names, and the bound on what comes out of them.
+fn open(request: &Request, body: Bytes) -> Result<Source, Exception> {
+    let body = Cursor::new(body);
+    let mut source: Source = match request.coding {
+        Coding::Identity => Box::new(body),
+        Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(body)),
+        Coding::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(body)),
+        Coding::Zstd => Box::new(zstd::stream::read::Decoder::new(body).map_err(refused)?),
+    };
+    if request.decompress {
+        source = Box::new(Frames::new(source));
+    }
+    Ok(Box::new(Bounded {
+        source,
+        left: DATA_BYTES_MAX,
+    }))
+}
+
+/// Reads until `text` has `bytes_max` bytes or the source ends.
+fn read_text(
+    mut text: Vec<u8>,
+    source: &mut Source,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Exception> {
+    let room = bytes_max.saturating_sub(text.len());
+    source
+        .by_ref()
+        .take(room as u64)
+        .read_to_end(&mut text)
+        .map_err(refused)?;
+    Ok(text)
+}
+
+fn refused(error: io::Error) -> Exception {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            Exception::too_large("The body is too large once decompressed")
+        }
+        _ => Exception::incorrect_data("The body cannot be decompressed"),
+    }
+}
+
+/// Lets so many bytes through, and fails beyond.
+struct Bounded {
+    source: Source,
+    left: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(into)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(count)
+    }
+}
+
+/// Reads `multipart/form-data` (RFC 7578): `query`, `param_…` and settings as fields. Files would be
+/// external tables, which the engine's interface has no way to take.
+fn read_form(form: &[u8], boundary: &str, request: &mut Request) -> Result<(), Exception> {
+    let malformed = || Exception::bad_arguments("the form in the body is malformed");
+    let delimiter = format!("\r\n--{boundary}");
+    let mut rest = form
+        .strip_prefix(delimiter.trim_start().as_bytes())
+        .ok_or_else(malformed)?;
+    for _ in 0..=PAIRS_MAX {
+        if rest.starts_with(b"--") {
+            return Ok(());
+        }
+        rest = rest.strip_prefix(b"\r\n").ok_or_else(malformed)?;
+        let end = memchr::memmem::find(rest, delimiter.as_bytes()).ok_or_else(malformed)?;
+        let part = rest.get(..end).unwrap_or_default();
+        rest = rest.get(end + delimiter.len()..).unwrap_or_default();
+        let (name, value) = read_field(part).ok_or_else(malformed)?;
+        if name.is_empty() {
+            return Err(Exception::new(
+                code::NOT_IMPLEMENTED,
+                "NOT_IMPLEMENTED",
+                "The store takes no external tables",
+            ));
+        }
+        request.set(name, value.to_owned())?;
+    }
+    Err(malformed())
+}
+
+/// Name and value of a part; the name is empty where the part is a file.
+fn read_field(part: &[u8]) -> Option<(&str, &str)> {
+    let blank = memchr::memmem::find(part, b"\r\n\r\n")?;
+    let headers = std::str::from_utf8(part.get(..blank)?).ok()?;
+    let value = std::str::from_utf8(part.get(blank + 4..)?).ok()?;
+    let disposition = headers.lines().find(|line| {
+        line.to_ascii_lowercase()
+            .starts_with("content-disposition:")
+    })?;
+    let mut attributes = disposition
+        .split(';')
+        .skip(1)
+        .map(str::trim)
+        .filter_map(|attribute| attribute.split_once('='));
+    let is_file = attributes
+        .clone()
+        .any(|(key, _)| key.eq_ignore_ascii_case("filename"));
+    let name = attributes
+        .find(|(key, _)| key.eq_ignore_ascii_case("name"))
+        .map(|(_, name)| name.trim_matches('"'))?;
+    Some((if is_file { "" } else { name }, value))
+}

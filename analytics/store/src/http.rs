@@ -1,0 +1,126 @@
+//! The HTTP side: who may come in, how many at once, and how long each may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use axum::routing::{any, get};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::body::BODY_BYTES_MAX;
+use crate::engine::Engine;
+use crate::exception::{Exception, code};
+use crate::password::Password;
+use crate::request::Request;
+use crate::respond::{self, Identity};
+use crate::run::{self, Outlet, PIECES_MAX};
+
+/// Requests past the password at once, at most; the next is refused at once.
+const REQUESTS_MAX: usize = 64;
+/// Statements running at once, at most; the next waits among the requests.
+const STATEMENTS_MAX: usize = 8;
+/// How long a body may take to arrive.
+const BODY_MAX: Duration = Duration::from_secs(300);
+
+/// The store behind its HTTP interface.
+pub(crate) struct Store {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) password: Password,
+    pub(crate) identity: Identity,
+    requests: Semaphore,
+    statements: Arc<Semaphore>,
+}
+
+impl Store {
+    pub(crate) fn new(engine: Engine, password: Password, identity: Identity) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            password,
+            identity,
+            requests: Semaphore::new(REQUESTS_MAX),
+            statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
+        }
+    }
+}
+
+/// The routes: `/` takes statements, `/ping` says that the store is up.
+pub(crate) fn router(store: Arc<Store>) -> Router {
+    Router::new()
+        .route("/", any(root))
+        .route("/ping", get(async || respond::alive()))
+        .with_state(store)
+}
+
+async fn root(State(store): State<Arc<Store>>, request: HttpRequest) -> Response {
+    let reads = *request.method() == Method::GET || *request.method() == Method::HEAD;
+    if reads && request.uri().query().is_none() {
+        return respond::alive();
+    }
+    let (parts, body) = request.into_parts();
+    let request = match Request::read(&parts) {
+        Ok(request) => request,
+        Err(exception) => return respond::fail(&store.identity, "", &exception),
+    };
+    let query_id = request.query_id.clone();
+    match answer(&store, request, &parts.method, body).await {
+        Ok(response) => response,
+        Err(exception) => respond::fail(&store.identity, &query_id, &exception),
+    }
+}
+
+async fn answer(
+    store: &Arc<Store>,
+    request: Request,
+    method: &Method,
+    body: Body,
+) -> Result<Response, Exception> {
+    store.password.check(request.credentials.as_ref())?;
+    if ![Method::GET, Method::HEAD, Method::POST].contains(method) {
+        return Err(Exception::bad_arguments("statements come by GET or POST")
+            .with_status(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    let _admitted = store.requests.try_acquire().map_err(|_| busy())?;
+    let body = tokio::time::timeout(BODY_MAX, axum::body::to_bytes(body, BODY_BYTES_MAX))
+        .await
+        .map_err(|_| {
+            Exception::incorrect_data("The body did not arrive in time")
+                .with_status(StatusCode::REQUEST_TIMEOUT)
+        })?
+        .map_err(|_| Exception::too_large("The body is too large, or did not arrive whole"))?;
+    let running = Arc::clone(&store.statements)
+        .acquire_owned()
+        .await
+        .map_err(|_| busy())?;
+
+    let (query_id, compress) = (request.query_id.clone(), request.compress);
+    let (opening, opened) = oneshot::channel();
+    let (pieces, received) = mpsc::channel(PIECES_MAX);
+    let engine = Arc::clone(&store.engine);
+    // Not awaited: if the client goes away, the thread notices by its channels and ends by itself.
+    drop(tokio::task::spawn_blocking(move || {
+        run::run(&engine, request, body, Outlet { opening, pieces });
+        drop(running);
+    }));
+    let opening = opened.await.map_err(|_| {
+        Exception::from_engine("the statement ended without an answer".to_owned())
+    })??;
+    Ok(respond::succeed(
+        &store.identity,
+        &query_id,
+        opening,
+        received,
+        compress,
+    ))
+}
+
+fn busy() -> Exception {
+    Exception::new(
+        code::TOO_MANY_SIMULTANEOUS_QUERIES,
+        "TOO_MANY_SIMULTANEOUS_QUERIES",
+        "Too many simultaneous queries",
+    )
+}
