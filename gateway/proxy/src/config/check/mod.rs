@@ -1,0 +1,151 @@
+//! From what the file says to what it means.
+//!
+//! Each part is checked on its own, so that every fault is found in one go; a fault points at the value that causes it.
+
+mod audit;
+mod edge;
+mod servers;
+
+use std::path::{Path as FilePath, PathBuf};
+
+use url::Url;
+
+use super::checked::{Checked, Insecure, Log, LogFormat, LogLevel, Requests, Streams, Telemetry};
+use super::fault::{Findings, Path};
+use super::raw;
+use super::tree::Node;
+use super::{Surroundings, certificate};
+
+pub(super) use audit::is_gateway_name_char;
+
+/// Checks everything. `None` only where a fault has been noted; faults may have been noted beside `Some`, too.
+pub(super) fn check(
+    raw: &raw::Gateway,
+    tree: &Node,
+    surroundings: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Checked> {
+    let mut checker = Checker {
+        tree,
+        surroundings,
+        findings,
+    };
+    let insecure = Insecure {
+        anonymous: raw.insecure.anonymous,
+        admin_remote: raw.insecure.admin_remote,
+    };
+    let listen = checker.listen(&raw.listen, insecure);
+    let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
+    let servers = checker.servers(&raw.servers);
+    let audit = checker.audit(&raw.audit);
+    Some(Checked {
+        listen: listen?,
+        admin: admin?,
+        servers,
+        requests: requests(&raw.requests),
+        streams: Streams {
+            keep_alive: raw.streams.keep_alive.into(),
+        },
+        audit: audit?,
+        telemetry: telemetry(&raw.telemetry),
+        insecure,
+    })
+}
+
+fn requests(raw: &raw::Requests) -> Requests {
+    Requests {
+        body_bytes_max: raw.body_bytes_max.0,
+        header_bytes_max: raw.header_bytes_max.0,
+        depth_max: raw.depth_max,
+        read_timeout: raw.read_timeout.into(),
+    }
+}
+
+fn telemetry(raw: &raw::Telemetry) -> Telemetry {
+    let level = match raw.log.level {
+        raw::LogLevel::Error => LogLevel::Error,
+        raw::LogLevel::Warn => LogLevel::Warn,
+        raw::LogLevel::Info => LogLevel::Info,
+        raw::LogLevel::Debug => LogLevel::Debug,
+        raw::LogLevel::Trace => LogLevel::Trace,
+    };
+    let format = match raw.log.format {
+        raw::LogFormat::Json => LogFormat::Json,
+        raw::LogFormat::Text => LogFormat::Text,
+    };
+    Telemetry {
+        log: Log { level, format },
+    }
+}
+
+/// What every check needs.
+struct Checker<'a> {
+    tree: &'a Node,
+    surroundings: &'a Surroundings<'a>,
+    findings: &'a mut Findings,
+}
+
+impl Checker<'_> {
+    fn fault(&mut self, path: &Path, what: impl Into<String>, allowed: &str) {
+        self.findings
+            .add(self.tree.place_of(path), path, what, allowed);
+    }
+
+    /// Relative paths begin at the folder of the configuration.
+    fn file(&self, text: &str) -> PathBuf {
+        self.surroundings.folder.join(FilePath::new(text))
+    }
+
+    fn url(&mut self, text: &str, path: &Path) -> Option<Url> {
+        match parse_url(text) {
+            Ok(url) => Some(url),
+            Err((what, allowed)) => {
+                self.fault(path, what, allowed);
+                None
+            }
+        }
+    }
+
+    fn authorities(&mut self, text: &str, path: &Path) -> Option<PathBuf> {
+        let file = self.file(text);
+        match certificate::check_authorities(&file) {
+            Ok(()) => Some(file),
+            Err(error) => {
+                self.fault(
+                    path,
+                    error.to_string(),
+                    "a PEM file with certificates of authorities",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Reads the URL of a server. The fault never quotes it, because it may hold a password.
+fn parse_url(text: &str) -> Result<Url, (String, &'static str)> {
+    const FORM: &str = "a URL such as `http://127.0.0.1:8000/mcp`";
+    if !["http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        return Err((
+            "this does not begin with `http://` or `https://`".into(),
+            FORM,
+        ));
+    }
+    let url = Url::parse(text).map_err(|error| (format!("this is not a URL: {error}"), FORM))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err((
+            "a user name or password within a URL".into(),
+            "keys of their own, because URLs are shown and logged",
+        ));
+    }
+    if url.fragment().is_some() {
+        return Err(("a URL with a `#` part, which is never sent".into(), FORM));
+    }
+    if url.port() == Some(0) {
+        return Err(("port 0 cannot be connected to".into(), FORM));
+    }
+    Ok(url)
+}

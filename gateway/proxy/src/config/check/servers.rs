@@ -1,0 +1,138 @@
+//! The MCP servers behind the gateway.
+
+use std::collections::BTreeMap;
+
+use rustls::pki_types::ServerName;
+use url::Url;
+
+use super::Checker;
+use crate::config::bounds::SERVER_NAME_BYTES_MAX;
+use crate::config::checked::{Protocol, Server, ServerTls, Timeouts};
+use crate::config::fault::{Path, Shown};
+use crate::config::raw;
+use crate::config::read::is_ambiguous_word;
+
+const NAME_FORM: &str = "1 to 63 of `a` to `z`, `0` to `9` and `-`, not beginning with `-`";
+
+impl Checker<'_> {
+    pub(super) fn servers(&mut self, raw: &BTreeMap<String, raw::Server>) -> Vec<Server> {
+        let path = Path::of("servers");
+        raw.iter()
+            .map(|(name, server)| self.server(name, server, &path.key(name)))
+            .collect()
+    }
+
+    fn server(&mut self, name: &str, raw: &raw::Server, path: &Path) -> Server {
+        self.server_name(name, path);
+        let urls = self.urls(raw, path);
+        let tls = ServerTls {
+            ca: raw
+                .tls
+                .ca
+                .as_ref()
+                .and_then(|ca| self.authorities(ca, &path.key("tls").key("ca"))),
+            server_name: raw.tls.server_name.clone(),
+        };
+        if let Some(name) = &raw.tls.server_name
+            && ServerName::try_from(name.as_str()).is_err()
+        {
+            let at = path.key("tls").key("server_name");
+            self.fault(
+                &at,
+                "this is not a host name",
+                "a name such as `orders.example.com`",
+            );
+        }
+        let trusts = raw.tls.ca.is_some() || raw.tls.server_name.is_some();
+        if trusts && !urls.is_empty() && urls.iter().all(|url| url.scheme() == "http") {
+            self.fault(
+                &path.key("tls"),
+                "TLS is set up, but every URL is `http`",
+                "`tls` with `https` only",
+            );
+        }
+        Server {
+            name: name.to_owned(),
+            urls,
+            protocol: match raw.protocol {
+                raw::Protocol::Auto => Protocol::Auto,
+                raw::Protocol::Http1 => Protocol::Http1,
+                raw::Protocol::Http2 => Protocol::Http2,
+            },
+            timeouts: Timeouts {
+                connect: raw.timeouts.connect.into(),
+                answer: raw.timeouts.answer.into(),
+                idle: raw.timeouts.idle.into(),
+            },
+            tls,
+        }
+    }
+
+    fn server_name(&mut self, name: &str, path: &Path) {
+        let place = self.tree.place_of_key(path);
+        let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty()
+            || name.len() > SERVER_NAME_BYTES_MAX
+            || name.starts_with('-')
+            || !name.bytes().all(fit)
+        {
+            self.findings.add(
+                place,
+                path,
+                format!("`{}` cannot name a server", Shown(name)),
+                NAME_FORM,
+            );
+        } else if self.tree.is_plain_key(path) && is_ambiguous_word(name) {
+            let what =
+                format!("the name `{name}` without quotes is a yes-or-no to many YAML readers");
+            self.findings
+                .add(place, path, what, &format!("`\"{name}\"`, or another name"));
+        }
+    }
+
+    fn urls(&mut self, raw: &raw::Server, path: &Path) -> Vec<Url> {
+        let [one, several] = [path.key("url"), path.key("urls")];
+        match (&raw.url, &raw.urls) {
+            (Some(_), Some(_)) => {
+                self.fault(&several, "both `url` and `urls`", "one of the two");
+                Vec::new()
+            }
+            (Some(url), None) => self.url(url, &one).into_iter().collect(),
+            (None, Some(urls)) => self.several_urls(urls, &several),
+            (None, None) => {
+                let noted = [&one, &several]
+                    .into_iter()
+                    .any(|path| self.findings.touch(path));
+                if !noted && !self.findings.suggest(path, &["url", "urls"]) {
+                    let place = self.tree.place_of_key(path);
+                    self.findings.add(
+                        place,
+                        path,
+                        "`url` is missing",
+                        "`url`, or `urls` with at least one",
+                    );
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn several_urls(&mut self, texts: &[String], path: &Path) -> Vec<Url> {
+        let mut urls: Vec<Url> = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let path = path.index(index);
+            let Some(url) = self.url(text, &path) else {
+                continue;
+            };
+            if urls.contains(&url) {
+                self.fault(
+                    &path,
+                    "this URL stands in the list already",
+                    "each URL once",
+                );
+            }
+            urls.push(url);
+        }
+        urls
+    }
+}

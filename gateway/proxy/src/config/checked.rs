@@ -1,0 +1,180 @@
+//! What the configuration means: addresses, URLs, durations and sizes, already checked.
+//!
+//! Nothing here can be read from or written to a file, and nothing here is optional because a key was left out:
+//! defaults are filled in. Each stage compiles its own table from this. It never holds text that has yet to be parsed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::Secret;
+
+/// The whole configuration of one gateway.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    pub listen: Listen,
+    pub admin: Admin,
+    /// In the order of their names, at least one.
+    pub servers: Vec<Server>,
+    pub requests: Requests,
+    pub streams: Streams,
+    pub audit: Audit,
+    pub telemetry: Telemetry,
+    pub insecure: Insecure,
+}
+
+impl Checked {
+    /// The server of that name, as in `/mcp/{server}`.
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        self.servers.iter().find(|server| server.name == name)
+    }
+}
+
+/// The data listener.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    pub address: SocketAddr,
+    /// Accepted values of `Host`, in lower case, with the port where one was written. Empty: loopback names where
+    /// the address is loopback, every name elsewhere.
+    pub hosts: Vec<String>,
+    /// Accepted values of `Origin` beside the listener's own, as browsers serialise them (`https://app.example.com`).
+    pub origins: Vec<String>,
+    pub tls: Option<ListenTls>,
+}
+
+/// Certificate files of the data listener. Both were parsed, and the key belongs to the certificate.
+#[derive(Clone, Debug)]
+pub struct ListenTls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub address: SocketAddr,
+}
+
+/// One MCP server behind the gateway.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `[a-z0-9][a-z0-9-]{0,62}`
+    pub name: String,
+    /// At least one. `http` or `https`, with a host, without user information or fragment.
+    pub urls: Vec<Url>,
+    pub protocol: Protocol,
+    pub timeouts: Timeouts,
+    pub tls: ServerTls,
+}
+
+/// How to speak HTTP to a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// By ALPN on `https`, HTTP/1.1 on `http`.
+    Auto,
+    Http1,
+    /// By ALPN on `https`, with prior knowledge on `http`.
+    Http2,
+}
+
+/// How long a server may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// Until the connection stands, TLS included.
+    pub connect: Duration,
+    /// From the end of the request to the head of the answer.
+    pub answer: Duration,
+    /// Silence within the body of an answer. Streams that are meant to be silent (GET, `subscriptions/listen`) are exempt.
+    pub idle: Duration,
+}
+
+/// How to trust a server behind `https`.
+#[derive(Clone, Debug, Default)]
+pub struct ServerTls {
+    /// A PEM bundle used instead of the system's roots; parsed when it was checked.
+    pub ca: Option<PathBuf>,
+    /// The name sent as SNI and looked for in the certificate, instead of the URL's host.
+    pub server_name: Option<String>,
+}
+
+/// What one request may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Requests {
+    pub body_bytes_max: u64,
+    pub header_bytes_max: u64,
+    pub depth_max: u32,
+    /// For the whole request, from its first byte to the last of its body.
+    pub read_timeout: Duration,
+}
+
+/// Streams of server-sent events.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Streams {
+    /// The silence after which a comment is sent.
+    pub keep_alive: Duration,
+}
+
+/// The audit trail.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The gateway's name in every record: `[A-Za-z0-9._-]{1,64}`.
+    pub gateway: String,
+    /// Without it the trail stays in the spool.
+    pub clickhouse: Option<ClickHouse>,
+    pub spool: Spool,
+}
+
+/// Where the trail is delivered.
+#[derive(Clone, Debug)]
+pub struct ClickHouse {
+    pub url: Url,
+    pub user: String,
+    pub password: Option<Secret>,
+    pub database: String,
+}
+
+/// Where the trail waits on disk.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    pub dir: PathBuf,
+    pub bytes_max: u64,
+}
+
+/// What the gateway says about itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Telemetry {
+    pub log: Log,
+}
+
+/// The log on standard error.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// The least important events that are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// Everything dangerous, by name.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Insecure {
+    pub anonymous: bool,
+    pub admin_remote: bool,
+}

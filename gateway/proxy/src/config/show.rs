@@ -1,0 +1,190 @@
+//! The effective configuration as YAML: defaults filled in, secrets masked.
+//!
+//! What it prints reads back as the same configuration, but for the secrets: a masked one stays `***`.
+
+use std::fmt::Display;
+
+use url::Url;
+
+use super::checked::*;
+use super::quantity::{Period, Size};
+use super::read::is_ambiguous_word;
+use super::secret::MASK;
+
+/// The configuration in the words of its file.
+pub fn effective(checked: &Checked) -> String {
+    let mut page = Page::default();
+    page.map("listen", |page| listen(page, &checked.listen));
+    page.map("admin", |page| page.text("address", checked.admin.address));
+    page.map("servers", |page| {
+        for one in &checked.servers {
+            page.map(&one.name, |page| server(page, one));
+        }
+    });
+    page.map("requests", |page| {
+        page.text("body_bytes_max", Size(checked.requests.body_bytes_max));
+        page.text("header_bytes_max", Size(checked.requests.header_bytes_max));
+        page.bare("depth_max", checked.requests.depth_max);
+        page.period("read_timeout", checked.requests.read_timeout);
+    });
+    page.map("streams", |page| {
+        page.period("keep_alive", checked.streams.keep_alive)
+    });
+    page.map("audit", |page| audit(page, &checked.audit));
+    page.map("telemetry", |page| {
+        page.map("log", |page| log(page, checked.telemetry.log))
+    });
+    page.map("insecure", |page| {
+        page.bare("anonymous", checked.insecure.anonymous);
+        page.bare("admin_remote", checked.insecure.admin_remote);
+    });
+    page.text
+}
+
+fn listen(page: &mut Page, listen: &Listen) {
+    page.text("address", listen.address);
+    page.list("hosts", &listen.hosts);
+    page.list("origins", &listen.origins);
+    if let Some(tls) = &listen.tls {
+        page.map("tls", |page| {
+            page.text("cert", tls.cert.display());
+            page.text("key", tls.key.display());
+        });
+    }
+}
+
+fn server(page: &mut Page, server: &Server) {
+    page.list(
+        "urls",
+        &server.urls.iter().map(shown_url).collect::<Vec<_>>(),
+    );
+    page.text(
+        "protocol",
+        match server.protocol {
+            Protocol::Auto => "auto",
+            Protocol::Http1 => "http1",
+            Protocol::Http2 => "http2",
+        },
+    );
+    page.map("timeouts", |page| {
+        page.period("connect", server.timeouts.connect);
+        page.period("answer", server.timeouts.answer);
+        page.period("idle", server.timeouts.idle);
+    });
+    if server.tls.ca.is_some() || server.tls.server_name.is_some() {
+        page.map("tls", |page| {
+            page.optional("ca", server.tls.ca.as_ref().map(|ca| ca.display()));
+            page.optional("server_name", server.tls.server_name.as_ref());
+        });
+    }
+}
+
+fn audit(page: &mut Page, audit: &Audit) {
+    page.text("gateway", &audit.gateway);
+    if let Some(clickhouse) = &audit.clickhouse {
+        page.map("clickhouse", |page| {
+            page.text("url", shown_url(&clickhouse.url));
+            page.text("user", &clickhouse.user);
+            page.optional("password", clickhouse.password.as_ref());
+            page.text("database", &clickhouse.database);
+        });
+    }
+    page.map("spool", |page| {
+        page.text("dir", audit.spool.dir.display());
+        page.text("bytes_max", Size(audit.spool.bytes_max));
+    });
+}
+
+fn log(page: &mut Page, log: Log) {
+    page.text(
+        "level",
+        match log.level {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        },
+    );
+    page.text(
+        "format",
+        match log.format {
+            LogFormat::Json => "json",
+            LogFormat::Text => "text",
+        },
+    );
+}
+
+/// Keys of hosted servers often stand in the query, so it is masked as a secret is.
+fn shown_url(url: &Url) -> String {
+    let mut url = url.clone();
+    if url.query().is_some() {
+        url.set_query(Some(MASK));
+    }
+    url.into()
+}
+
+/// A page of YAML as it is written, two columns per level.
+#[derive(Default)]
+struct Page {
+    text: String,
+    level: usize,
+}
+
+impl Page {
+    fn map(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
+        self.line(key, "");
+        self.level += 1;
+        write(self);
+        self.level -= 1;
+    }
+
+    fn list(&mut self, key: &str, items: &[String]) {
+        let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+        self.line(key, &format!(" [{}]", items.join(", ")));
+    }
+
+    fn text(&mut self, key: &str, value: impl Display) {
+        self.line(key, &format!(" {}", quoted(&value.to_string())));
+    }
+
+    fn optional(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    fn period(&mut self, key: &str, value: std::time::Duration) {
+        self.text(
+            key,
+            Period::from_ms(u64::try_from(value.as_millis()).unwrap_or(u64::MAX)),
+        );
+    }
+
+    fn bare(&mut self, key: &str, value: impl Display) {
+        self.line(key, &format!(" {value}"));
+    }
+
+    fn line(&mut self, key: &str, rest: &str) {
+        self.text.extend(std::iter::repeat_n("  ", self.level));
+        self.text.push_str(&quoted(key));
+        self.text.push(':');
+        self.text.push_str(rest);
+        self.text.push('\n');
+    }
+}
+
+/// The text as a YAML scalar: bare where every reader takes it for a text, else in the quotes of JSON, which are YAML's too.
+fn quoted(text: &str) -> String {
+    let text = text.replace("${", "$${");
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':');
+    let safe = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
+        && !text.ends_with(':')
+        && text.chars().all(bare)
+        && !is_ambiguous_word(&text);
+    if safe {
+        text
+    } else {
+        serde_json::Value::String(text).to_string()
+    }
+}
