@@ -9,29 +9,24 @@ mod media;
 mod prompts;
 mod resources;
 mod server;
+mod sessions;
 mod subscriptions;
 mod tools;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, serve::ListenerExt};
-use rmcp::transport::{
-    StreamableHttpServerConfig, StreamableHttpService,
-    streamable_http_server::session::local::LocalSessionManager,
-};
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use server::Fixture;
+use sessions::Sessions;
 
 /// Longest request body that the fixture reads, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// Most further tools that [`Options::extra_tools`] lists.
 pub const EXTRA_TOOLS_MAX: usize = 10_000;
-
-/// A legacy session is forgotten after this long without traffic. An open GET stream does not
-/// count as traffic, so it is longer than any test lasts.
-const SESSION_IDLE_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// What a fixture serves, and where.
 #[derive(Debug, Clone)]
@@ -42,6 +37,9 @@ pub struct Options {
     pub extra_tools: usize,
     /// Interval of the comments that keep a silent stream open; `None` sends none.
     pub keep_alive: Option<Duration>,
+    /// Answer with `application/json` where nothing precedes the answer, and keep no legacy
+    /// sessions. Otherwise every answer is an event stream.
+    pub json: bool,
 }
 
 impl Default for Options {
@@ -51,6 +49,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             extra_tools: 0,
             keep_alive: Some(Duration::from_secs(15)),
+            json: false,
         }
     }
 }
@@ -72,7 +71,8 @@ pub enum StartError {
 pub struct Running {
     address: SocketAddr,
     serving: JoinHandle<()>,
-    sessions: StreamableHttpServerConfig,
+    /// Holds the token that ends sessions and streams.
+    config: StreamableHttpServerConfig,
 }
 
 impl Running {
@@ -92,7 +92,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.sessions.cancellation_token.cancel();
+        self.config.cancellation_token.cancel();
         self.serving.abort();
     }
 }
@@ -113,13 +113,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
     let config = StreamableHttpServerConfig::default()
         .with_sse_keep_alive(options.keep_alive)
+        .with_sse_retry(Some(sessions::RETRY))
+        .with_legacy_session_mode(!options.json)
+        .with_json_response(options.json)
         .with_max_request_body_bytes(BODY_BYTES_MAX);
-    let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(SESSION_IDLE_MAX);
     let fixture = Fixture::new(options.extra_tools);
     let service = StreamableHttpService::new(
         move || Ok(fixture.clone()),
-        Arc::new(sessions),
+        Arc::new(Sessions::new()),
         config.clone(),
     );
     let router = Router::new().route_service("/mcp", service);
@@ -138,6 +139,6 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     Ok(Running {
         address,
         serving,
-        sessions: config,
+        config,
     })
 }

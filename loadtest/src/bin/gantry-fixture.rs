@@ -26,6 +26,10 @@ struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 15_000)]
     keep_alive_ms: u64,
 
+    /// Answer with JSON where nothing precedes the answer, and keep no legacy sessions.
+    #[arg(long)]
+    json: bool,
+
     /// Log nothing, for measurements.
     #[arg(long)]
     quiet: bool,
@@ -49,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
         extra_tools: arguments.tools,
         keep_alive: (arguments.keep_alive_ms > 0)
             .then(|| Duration::from_millis(arguments.keep_alive_ms)),
+        json: arguments.json,
     };
     let fixture = fixture::start(options).await?;
     println!("listening on {}", fixture.url());
