@@ -99,7 +99,7 @@ impl Statement {
             text.push(b'\n');
         }
         text = read_text(text, &mut source, PEEK_BYTES)?;
-        if sql::sketch(&text).insert.is_none() {
+        if sql::sketch(&text).is_none_or(|sketch| sketch.insert.is_none()) {
             text = read_text(text, &mut source, TEXT_BYTES_MAX)?;
             if source.read(&mut [0]).map_err(refused)? > 0 {
                 return Err(Exception::too_large("The statement's text is too large"));
@@ -109,14 +109,8 @@ impl Statement {
     }
 
     fn split(text: Vec<u8>, source: Source, default_format: &str) -> Result<Self, Exception> {
-        let sketch = sql::sketch(&text);
-        if sketch == sql::Sketch::default() {
-            return Err(Exception::new(
-                code::SYNTAX_ERROR,
-                "SYNTAX_ERROR",
-                "Empty query",
-            ));
-        }
+        let sketch = sql::sketch(&text)
+            .ok_or_else(|| Exception::new(code::SYNTAX_ERROR, "SYNTAX_ERROR", "Empty query"))?;
         if sketch.several {
             return Err(Exception::new(
                 code::SYNTAX_ERROR,

@@ -22,6 +22,7 @@ use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,12 +52,23 @@ struct Arguments {
     /// Address to listen on; a loopback address. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8123")]
     listen: SocketAddr,
-    /// The engine's library. Default: $GANTRY_CACHE/engine/libchdb.so, else ~/.cache/gantry/engine/libchdb.so.
+    /// The engine's library. Default: engine/libchdb.so in $GANTRY_CACHE, else in
+    /// $XDG_CACHE_HOME/gantry, else in ~/.cache/gantry.
     #[arg(long, env = "GANTRY_ENGINE")]
     engine: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gantry-store: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -98,13 +110,15 @@ fn main() -> Result<()> {
 
 /// Finds the engine's library.
 fn engine_library(named: Option<PathBuf>) -> Result<PathBuf> {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let cache = || {
-        let folder = |name: &str| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        folder("GANTRY_CACHE").or_else(|| folder("HOME").map(|home| home.join(".cache/gantry")))
+        folder("GANTRY_CACHE")
+            .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("gantry")))
+            .or_else(|| folder("HOME").map(|home| home.join(".cache/gantry")))
     };
     let path = named.or_else(|| cache().map(|cache| cache.join("engine/libchdb.so")));
     let path = path.context("neither --engine, GANTRY_ENGINE, GANTRY_CACHE nor HOME is set")?;

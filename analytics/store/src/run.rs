@@ -67,7 +67,7 @@ pub(crate) enum Content {
 }
 
 /// One piece of an answer, or the exception that ends it early.
-pub type Piece = Result<Bytes, Exception>;
+pub(crate) type Piece = Result<Bytes, Exception>;
 
 /// Where an answer goes.
 pub(crate) struct Outlet {

@@ -60,13 +60,11 @@ impl<'t> Token<'t> {
     }
 }
 
-/// Looks over a statement.
-pub(crate) fn sketch(text: &[u8]) -> Sketch<'_> {
+/// Looks over a statement. `None` where there is none: blanks and comments alone.
+pub(crate) fn sketch(text: &[u8]) -> Option<Sketch<'_>> {
     let mut tokens = Tokens { text, at: 0 };
     let mut sketch = Sketch::default();
-    let Some(first) = tokens.next() else {
-        return sketch;
-    };
+    let first = tokens.next()?;
     sketch.selects = first.kind == Kind::Sign(b'(')
         || ["SELECT", "WITH", "FROM"].iter().any(|word| first.is(word));
     sketch.inserts = first.is("INSERT");
@@ -76,7 +74,7 @@ pub(crate) fn sketch(text: &[u8]) -> Sketch<'_> {
         None
     };
     walk(text, rest, tokens, &mut sketch);
-    sketch
+    Some(sketch)
 }
 
 /// Skips `INTO [TABLE] [FUNCTION] name`, so that a table called `format` is not taken for the
@@ -275,7 +273,7 @@ mod tests {
     use super::*;
 
     fn insert(text: &str) -> Option<(&str, &str, &str)> {
-        let target = sketch(text.as_bytes()).insert?;
+        let target = sketch(text.as_bytes())?.insert?;
         Some((
             std::str::from_utf8(target.head).unwrap(),
             target.format,
@@ -348,13 +346,13 @@ mod tests {
             ("SHOW TABLES FORMAT TSV", Some("TSV")),
         ];
         for (text, expected) in cases {
-            assert_eq!(sketch(text.as_bytes()).format, expected, "{text}");
+            assert_eq!(sketch(text.as_bytes()).unwrap().format, expected, "{text}");
         }
     }
 
     #[test]
     fn notices_what_does_not_belong_on_http() {
-        let several = |text: &str| sketch(text.as_bytes()).several;
+        let several = |text: &str| sketch(text.as_bytes()).unwrap().several;
         assert!(several("SELECT 1; DROP TABLE t"));
         assert!(!several("SELECT ';'; -- ; end\n"));
         assert!(!several("SELECT 'it''s; \\'; fine', `;`, $x$;$x$"));
@@ -362,10 +360,18 @@ mod tests {
             !several("INSERT INTO t VALUES (1); (2)"),
             "what follows VALUES is data"
         );
-        let touches_file = |text: &str| sketch(text.as_bytes()).touches_file;
+        let touches_file = |text: &str| sketch(text.as_bytes()).unwrap().touches_file;
         assert!(touches_file("SELECT 1 INTO OUTFILE 'x'"));
         assert!(touches_file("INSERT INTO t FROM INFILE 'x' FORMAT CSV"));
         assert!(!touches_file("SELECT 'INTO OUTFILE' FROM infiles"));
+    }
+
+    #[test]
+    fn tells_nothing_from_something() {
+        for text in ["", " \n", "-- SELECT 1", "/* x */ # y"] {
+            assert_eq!(sketch(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(sketch(b"CREATE DATABASE d"), Some(Sketch::default()));
     }
 
     #[test]
@@ -376,10 +382,10 @@ mod tests {
             "(SELECT 1) UNION ALL (SELECT 2)",
             "FROM t SELECT 1",
         ] {
-            assert!(sketch(text.as_bytes()).selects, "{text}");
+            assert!(sketch(text.as_bytes()).unwrap().selects, "{text}");
         }
-        for text in ["", "SHOW TABLES", "INSERT INTO t SELECT 1", "DESCRIBE t"] {
-            assert!(!sketch(text.as_bytes()).selects, "{text}");
+        for text in ["SHOW TABLES", "INSERT INTO t SELECT 1", "DESCRIBE t"] {
+            assert!(!sketch(text.as_bytes()).unwrap().selects, "{text}");
         }
     }
 }
