@@ -1,6 +1,12 @@
 //! The fixture by itself passes the official suite in full, so that a loss seen through a gateway
 //! is the gateway's.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first fault"
+)]
+
 use gantry_loadtest::{
     conformance::{self, Outcome, Report},
     fixture::{self, Options},
