@@ -73,12 +73,11 @@ impl Answer {
         } = self;
         match events {
             Some(reader) => reader.feed(chunk, |piece| match piece {
-                Piece::Data(bytes) if verdict.is_none() => {
-                    if let Some(reported) = glance.read(bytes) {
-                        *pending = Some(reported);
+                Piece::Data(bytes) => {
+                    if verdict.is_none() && pending.is_none() {
+                        *pending = glance.read(bytes);
                     }
                 }
-                Piece::Data(_) => {}
                 Piece::End => {
                     *verdict = verdict.or(pending.take());
                     *glance = Glance::default();

@@ -1,6 +1,10 @@
 //! Headers against bodies: the matrix of the specification, row by row.
 
-#![allow(clippy::panic, reason = "a failed expectation is a failed test")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation is a failed test"
+)]
 
 use gantry_mcp::{
     frame::{self, Bounds},

@@ -1,0 +1,35 @@
+//! Replays the checked-in inputs through what the fuzz targets check.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
+#[path = "../fuzz/src/lib.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::indexing_slicing,
+    reason = "shared with the fuzz targets"
+)]
+mod shared;
+
+use std::{fs, path::Path};
+
+/// Runs every file of one corpus, and says how many there were.
+fn replay(target: &str, check: impl Fn(&[u8])) -> usize {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    let files = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    files.map(|path| check(&fs::read(path).unwrap())).count()
+}
+
+#[test]
+fn frames() {
+    assert!(replay("frame", shared::frame) > 20);
+}
+
+#[test]
+fn streams() {
+    assert!(replay("stream", shared::stream) > 10);
+}
