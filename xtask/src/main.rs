@@ -1,9 +1,13 @@
 //! The project's own tasks. `cargo xtask help` lists them.
 
+mod bench;
 mod cache;
 mod command;
+mod demo;
 mod environment;
+mod http;
 mod lint;
+mod process;
 mod schema;
 mod setup;
 mod test;
@@ -30,6 +34,14 @@ enum Task {
         #[arg(long = "for", value_enum, default_value = "test")]
         purpose: setup::Purpose,
     },
+    /// Show Gantry at work: real servers, real clients, the trail in ClickHouse
+    Demo {
+        /// End after the table, and fail unless its rows are the calls that were made
+        #[arg(long)]
+        once: bool,
+    },
+    /// Measure what Gantry costs, beside a bare Pingora pass-through and no proxy at all
+    Bench(bench::Arguments),
     /// Check formatting, clippy and the layers
     Lint,
     /// Run the tests, all of them or those whose names match
@@ -45,6 +57,8 @@ fn main() -> Result<()> {
     let root = root()?;
     match Arguments::parse().task {
         Task::Setup { purpose } => setup::install(&root, &Cache::open()?, purpose),
+        Task::Demo { once } => demo::run(&root, once),
+        Task::Bench(arguments) => bench::run(&root, &Cache::open()?, &arguments),
         Task::Lint => lint::run(&root),
         Task::Test { filter } => test::run(&root, &filter),
         Task::Schema => schema::run(&root),

@@ -1,0 +1,191 @@
+//! Everything that takes part: the upstream, what stands in front of it, and the store that Gantry delivers to.
+//!
+//! All run at once, each pinned: a proxy has the first core to itself while it is measured, and the upstream, the store
+//! and the load generator share the second.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{machine, measure};
+use crate::cache::Cache;
+use crate::process::Cast;
+use crate::{command, http};
+
+pub(crate) const DIRECT: &str = "direct";
+pub(crate) const PASS_THROUGH: &str = "pass-through";
+/// Gantry, its audit trail kept on disk.
+const GANTRY_SPOOL: &str = "gantry-spool";
+/// Gantry, its audit trail delivered to a store.
+const GANTRY: &str = "gantry";
+pub(crate) const NAMES: [&str; 4] = [DIRECT, PASS_THROUGH, GANTRY_SPOOL, GANTRY];
+
+const STORE: &str = "store";
+
+const TOOLS: &str = "200";
+/// Far more than a bench writes: a full spool refuses calls.
+const SPOOL_BYTES_MAX: &str = "32GiB";
+const PASSWORD: &str = "GANTRY_STORE_PASSWORD";
+
+/// The core that proxies are pinned to, and the one for all others.
+const PROXY_CORE: usize = 0;
+pub(crate) const OTHER_CORE: usize = 1;
+
+/// Somewhere to send the load.
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) url: String,
+    /// The proxy's process; None where there is no proxy.
+    pub(crate) pid: Option<u32>,
+}
+
+/// The running programs.
+pub(crate) struct Field {
+    cast: Cast,
+    contestants: Vec<Contestant>,
+    bins: PathBuf,
+    out: PathBuf,
+    upstream: String,
+    /// The store's, known to this run only.
+    password: String,
+}
+
+impl Field {
+    /// Starts everybody but those `left_out`. Logs and data go to the folder `out`, which is emptied.
+    pub(crate) fn enter(bins: &Path, cache: &Cache, out: &Path, left_out: &BTreeSet<&str>) -> Result<Self> {
+        if out.exists() {
+            fs::remove_dir_all(out).with_context(|| format!("cannot empty {}", out.display()))?;
+        }
+        fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+        let cast = Cast::gather(out)?;
+        let mut echo = pinned(OTHER_CORE, &bins.join("gantry-echo"));
+        echo.args(["--listen", "127.0.0.1:0", "--tools", TOOLS]);
+        let upstream = cast.start("echo", &echo)?;
+        let mut field = Self {
+            cast,
+            contestants: Vec::new(),
+            bins: bins.to_owned(),
+            out: out.to_owned(),
+            upstream,
+            password: password(),
+        };
+        for name in NAMES.into_iter().filter(|name| !left_out.contains(name)) {
+            match name {
+                PASS_THROUGH => field.enter_pass_through()?,
+                GANTRY_SPOOL => field.enter_gantry(name, None)?,
+                GANTRY => {
+                    let store = field.start_store(cache)?;
+                    field.enter_gantry(name, Some(&store))?;
+                }
+                _ => field.contestants.push(Contestant { name, url: field.upstream.clone(), pid: None }),
+            }
+        }
+        Ok(field)
+    }
+
+    pub(crate) fn contestants(&self) -> &[Contestant] {
+        &self.contestants
+    }
+
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.contestants.iter().map(|contestant| contestant.name).collect()
+    }
+
+    /// Resident memory of each proxy, in KiB.
+    pub(crate) fn rss_kib(&self) -> Vec<Option<u64>> {
+        self.contestants.iter().map(|contestant| contestant.pid.and_then(measure::rss_kib)).collect()
+    }
+
+    /// Ends all programs, and removes what they stored; their logs and configurations stay.
+    pub(crate) fn leave(self) -> Result<()> {
+        drop(self.cast);
+        for folder in [STORE, GANTRY, GANTRY_SPOOL].map(|name| self.out.join(name)) {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter_pass_through(&mut self) -> Result<()> {
+        let address = http::loopback(0)?;
+        let mut proxy = pinned(PROXY_CORE, &self.bins.join("gantry-passthrough"));
+        proxy.args(["--listen", &address.to_string(), "--upstream", host_and_port(&self.upstream)]);
+        let passes = || http::status(address, "DELETE /mcp", "", "").is_ok_and(|status| status == 200);
+        self.cast.start_until(PASS_THROUGH, &proxy, passes)?;
+        self.contest(PASS_THROUGH, format!("http://{address}/mcp"))
+    }
+
+    /// Starts a gateway that delivers its trail to the store at the URL `store`, or keeps it.
+    fn enter_gantry(&mut self, name: &'static str, store: Option<&str>) -> Result<()> {
+        let (address, admin) = (http::loopback(0)?, http::loopback(0)?);
+        let config = self.out.join(format!("{name}.yaml"));
+        let text = self.configuration(name, address, admin, store);
+        fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
+        let gantry = self.bins.join("gantry");
+        if store.is_some() {
+            let mut migrate = Command::new(&gantry);
+            migrate.args(["audit", "migrate", "--config"]).arg(&config).env(PASSWORD, &self.password);
+            command::capture(&mut migrate).context("cannot create the store's tables")?;
+        }
+        let mut run = pinned(PROXY_CORE, &gantry);
+        run.args(["run", "--config"]).arg(&config).env(PASSWORD, &self.password);
+        let is_ready = || http::status(admin, "GET /readyz", "", "").is_ok_and(|status| status == 200);
+        self.cast.start_until(name, &run, is_ready)?;
+        self.contest(name, format!("http://{address}/mcp/echo"))
+    }
+
+    /// Starts the store and returns its URL.
+    fn start_store(&self, cache: &Cache) -> Result<String> {
+        let mut store = pinned(OTHER_CORE, &self.bins.join("gantry-store"));
+        store.arg("--data").arg(self.out.join(STORE)).args(["--listen", "127.0.0.1:0"]);
+        store.env(PASSWORD, &self.password).env("GANTRY_ENGINE", cache.engine());
+        self.cast.start(STORE, &store)
+    }
+
+    fn configuration(&self, name: &str, address: SocketAddr, admin: SocketAddr, store: Option<&str>) -> String {
+        let upstream = &self.upstream;
+        let spool = self.out.join(name);
+        let clickhouse = store.map(|url| format!("  clickhouse: {{url: {url}, password: '${{{PASSWORD}}}'}}\n"));
+        format!(
+            "listen: {address}\nadmin: {admin}\nservers:\n  echo: {{url: {upstream}}}\naudit:\n  gateway: {name}\n  \
+             spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n",
+            spool.display(),
+            clickhouse.unwrap_or_default()
+        )
+    }
+
+    fn contest(&mut self, name: &'static str, url: String) -> Result<()> {
+        let pid = self.cast.pid(name).with_context(|| format!("{name} is not running"))?;
+        self.contestants.push(Contestant { name, url, pid: Some(pid) });
+        Ok(())
+    }
+}
+
+/// The program, kept on one core where there are two and `taskset` to do it.
+pub(crate) fn pinned(core: usize, program: &Path) -> Command {
+    match command::find("taskset").filter(|_| machine::cores() > 1) {
+        Some(taskset) => {
+            let mut command = Command::new(taskset);
+            command.args(["--cpu-list", &core.to_string()]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+fn host_and_port(url: &str) -> &str {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// Unguessable enough for a store on loopback that lives for minutes: two keys that the system chose.
+fn password() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}

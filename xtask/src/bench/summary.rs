@@ -1,0 +1,47 @@
+//! Several samples of the same thing as one figure with its spread.
+
+use super::measure::Sample;
+
+/// A median with the smallest and the largest of what it is the median of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+/// The spread of one figure over all samples that have it; None when none has.
+pub(crate) fn spread(samples: &[Sample], figure: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+    spread_of(samples.iter().filter_map(figure).collect())
+}
+
+fn spread_of(mut figures: Vec<f64>) -> Option<Spread> {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    let upper = *figures.get(middle)?;
+    let median = match figures.len() % 2 {
+        0 => (upper + *figures.get(middle.checked_sub(1)?)?) / 2.0,
+        _ => upper,
+    };
+    Some(Spread { median, min: *figures.first()?, max: *figures.last()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        let table: [(&[f64], Option<(f64, f64, f64)>); 5] = [
+            (&[], None),
+            (&[4.0], Some((4.0, 4.0, 4.0))),
+            (&[9.0, 1.0], Some((5.0, 1.0, 9.0))),
+            (&[9.0, 1.0, 2.0], Some((2.0, 1.0, 9.0))),
+            (&[4.0, 3.0, 2.0, 1.0], Some((2.5, 1.0, 4.0))),
+        ];
+        for (figures, expected) in table {
+            let got = spread_of(figures.to_vec()).map(|s| (s.median, s.min, s.max));
+            assert_eq!(got, expected, "{figures:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The running parts: the store, three MCP servers and the gateway in front of them, with its configuration.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::cache::Cache;
+use crate::process::Cast;
+use crate::{command, environment, http};
+
+const PORT: u16 = 8080;
+const ADMIN_PORT: u16 = 9090;
+
+pub(crate) struct Site {
+    cast: Cast,
+    gantry: PathBuf,
+    address: SocketAddr,
+    admin: SocketAddr,
+    out: PathBuf,
+}
+
+/// The programs and files that the parts are started from.
+struct Parts<'a> {
+    root: &'a Path,
+    cache: &'a Cache,
+    bins: PathBuf,
+    out: PathBuf,
+}
+
+impl Site {
+    pub(crate) fn start(root: &Path, cache: &Cache) -> Result<Site> {
+        let parts = Parts {
+            root,
+            cache,
+            bins: environment::bin_folder()?,
+            out: empty(root.join("out/demo"))?,
+        };
+        let cast = Cast::gather(&parts.out)?;
+        let store = cast.start("store", &parts.store()?)?;
+        let servers = [
+            ("fixture", cast.start("fixture", &parts.fixture())?),
+            ("everything", cast.start("everything", &parts.everything())?),
+            ("crm", cast.start("crm", &parts.crm())?),
+        ];
+        let (address, admin) = (http::loopback(PORT)?, http::loopback(ADMIN_PORT)?);
+        let site = Site {
+            cast,
+            gantry: parts.bins.join("gantry"),
+            address,
+            admin,
+            out: parts.out,
+        };
+        write(&site.config(), &configuration(&site, &servers, &store))?;
+        write(&site.call(), CALL)?;
+
+        command::capture(&mut site.audit("migrate")).context("cannot create the tables")?;
+        let mut gateway = Command::new(&site.gantry);
+        gateway.arg("run").arg("--config").arg(site.config());
+        let is_ready =
+            || http::status(admin, "GET /readyz", "", "").is_ok_and(|status| status == 200);
+        site.cast.start_until("gantry", &gateway, is_ready)?;
+        Ok(site)
+    }
+
+    /// Where the servers are, each under its name.
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `gantry audit VERB` on this site's trail.
+    pub(crate) fn audit(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.gantry);
+        command.args(["audit", verb, "--config"]).arg(self.config());
+        command
+    }
+
+    fn config(&self) -> PathBuf {
+        self.out.join("gantry.yaml")
+    }
+
+    fn call(&self) -> PathBuf {
+        self.out.join("call.json")
+    }
+
+    /// What to try by hand.
+    pub(crate) fn invitation(&self) -> String {
+        let (base, admin) = (self.base(), self.admin);
+        let (gantry, config, call) = (self.gantry.display(), self.config(), self.call());
+        let (config, call) = (config.display(), call.display());
+        format!(
+            "MCP servers:  {base}/fixture  {base}/everything  {base}/crm\n\
+             Admin:        http://{admin}/metrics  /healthz  /readyz  /config\n\
+             Files:        {}\n\n\
+             Try:\n\
+             curl -s {base}/crm -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
+             -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: add' -d @{call}\n\
+             {gantry} audit tail --config {config}\n\
+             curl -s http://{admin}/metrics | grep mcp_gateway_requests_total\n",
+            self.out.display()
+        )
+    }
+
+    /// Waits until a part ends by itself.
+    pub(crate) fn wait(&self) -> Result<()> {
+        self.cast.wait()
+    }
+}
+
+/// The call that is suggested to try.
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":2,"b":40},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"curl","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
+impl Parts<'_> {
+    fn store(&self) -> Result<Command> {
+        let password = random()?;
+        let path = password_file(&self.out);
+        // Others on this machine must not read it.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.write_all(password.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let mut command = Command::new(self.bins.join("gantry-store"));
+        command
+            .arg("--data")
+            .arg(self.out.join("store"))
+            .args(["--listen", "127.0.0.1:0"]);
+        command
+            .env("GANTRY_STORE_PASSWORD", password)
+            .env("GANTRY_ENGINE", self.cache.engine());
+        Ok(command)
+    }
+
+    fn fixture(&self) -> Command {
+        let mut command = Command::new(self.bins.join("gantry-fixture"));
+        command.args(["--listen", "127.0.0.1:0"]);
+        command
+    }
+
+    fn everything(&self) -> Command {
+        let package =
+            "npm/servers/node_modules/@modelcontextprotocol/server-everything/dist/index.js";
+        let mut command = Command::new(self.cache.node());
+        command
+            .arg("--import")
+            .arg(self.root.join("xtask/peers/loopback.mjs"));
+        command
+            .arg(self.cache.root().join(package))
+            .arg("streamableHttp")
+            .env("PORT", "0");
+        command
+    }
+
+    fn crm(&self) -> Command {
+        let mut command = Command::new(self.cache.python());
+        command.arg(self.root.join("xtask/peers/fastmcp_server.py"));
+        command
+    }
+}
+
+fn configuration(site: &Site, servers: &[(&str, String)], store: &str) -> String {
+    let servers: String = servers
+        .iter()
+        .map(|(name, url)| format!("  {name}: {{url: {url}}}\n"))
+        .collect();
+    let (address, admin) = (site.address, site.admin);
+    let (password, spool) = (password_file(&site.out), site.out.join("spool"));
+    format!(
+        "listen: {address}\nadmin: {admin}\nservers:\n{servers}audit:\n  gateway: demo\n  \
+         clickhouse: {{url: {store}, user: gantry, password: 'file:{}'}}\n  spool: {{dir: '{}'}}\n",
+        password.display(),
+        spool.display()
+    )
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn password_file(out: &Path) -> PathBuf {
+    out.join("store.password")
+}
+
+fn empty(folder: PathBuf) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
+fn random() -> Result<String> {
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
