@@ -1,0 +1,17 @@
+//! The record, the log and the delivery against a real ClickHouse engine.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "here a panic is a finding"
+)]
+
+mod delivery;
+mod kill;
+mod record;
+mod sample;
+mod schema;
+mod store;
+mod trail;
+mod wal;

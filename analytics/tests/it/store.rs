@@ -1,0 +1,136 @@
+//! The embedded store as a process of the test's own.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use gantry_analytics::{Store, migrate::migrate};
+use tempfile::TempDir;
+
+const PASSWORD: &str = "only-for-tests";
+
+/// A running store with its data; both end with the value.
+pub(crate) struct RunningStore {
+    data: TempDir,
+    process: Child,
+    address: String,
+}
+
+impl RunningStore {
+    pub(crate) fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (process, address) = spawn(&data, "127.0.0.1:0");
+        Self {
+            data,
+            process,
+            address,
+        }
+    }
+
+    /// Starts a store and applies the migrations.
+    pub(crate) async fn start_migrated() -> Self {
+        let running = Self::start();
+        migrate(&running.store(), false).await.unwrap();
+        running
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        let mut store = Store::new(format!("http://{}", self.address));
+        store.password = Some(PASSWORD.to_owned());
+        store
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts again on the same data and the same address.
+    pub(crate) fn revive(&mut self) {
+        let (process, address) = spawn(&self.data, &self.address);
+        assert_eq!(address, self.address);
+        self.process = process;
+    }
+
+    /// The only value of a query's only row.
+    pub(crate) async fn number(&self, sql: &str) -> u64 {
+        let client = self.client();
+        client
+            .query_raw(sql)
+            .fetch_one::<u64>()
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    pub(crate) fn client(&self) -> clickhouse::Client {
+        clickhouse::Client::default()
+            .with_url(format!("http://{}", self.address))
+            .with_user("gantry")
+            .with_password(PASSWORD)
+            .with_database("gantry")
+    }
+
+    /// Asserts that `rows` rows are there, each once, and that both roll-ups say the same.
+    pub(crate) async fn assert_exactly(&self, rows: u64) {
+        for (what, sql) in [
+            ("rows", "SELECT count() FROM audit_log"),
+            (
+                "distinct rows",
+                "SELECT uniqExact(gateway, epoch, seq) FROM audit_log",
+            ),
+            ("calls per minute", "SELECT sum(calls) FROM usage_1m"),
+            ("calls per hour", "SELECT sum(calls) FROM usage_1h"),
+        ] {
+            assert_eq!(self.number(sql).await, rows, "{what}");
+        }
+    }
+}
+
+impl Drop for RunningStore {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(data: &TempDir, listen: &str) -> (Child, String) {
+    let mut process = Command::new(binary())
+        .arg("--data")
+        .arg(data.path())
+        .args(["--listen", listen])
+        .env("GANTRY_STORE_PASSWORD", PASSWORD)
+        .env("RUST_LOG", "error")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = process.stdout.take().unwrap();
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://");
+    let address = address.unwrap_or_else(|| panic!("the store did not start; it said {line:?}"));
+    (process, address.to_owned())
+}
+
+/// `GANTRY_STORE_BIN`, else `gantry-store` beside the directory of this test's binary.
+fn binary() -> PathBuf {
+    if let Some(path) = env::var_os("GANTRY_STORE_BIN") {
+        return path.into();
+    }
+    let test = env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join("gantry-store");
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build -p gantry-store`, or set GANTRY_STORE_BIN",
+        path.display()
+    );
+    path
+}
