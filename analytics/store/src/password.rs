@@ -62,10 +62,11 @@ impl Credentials {
         user: Option<String>,
         password: Option<String>,
     ) -> Option<Self> {
+        // As UTF-8: a password need not be ASCII.
         let header = |name: &str| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
+            let value = headers.get(name)?;
+            std::str::from_utf8(value.as_bytes())
+                .ok()
                 .map(str::to_owned)
         };
         Self::pair(header("x-clickhouse-user"), header("x-clickhouse-key"))

@@ -24,14 +24,14 @@ const STALL_MAX: Duration = Duration::from_secs(60);
 /// Data handed to the engine at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// What holds for every statement unless its request says otherwise: a memory bound, a time bound,
-/// and a bound on answers that the engine must hold whole.
-const DEFAULTS: [&CStr; 4] = [
+/// What holds for every statement unless its request says otherwise: a memory bound, a time bound.
+const DEFAULTS: [&CStr; 3] = [
     c"--implicit_select=0",
     c"--max_memory_usage=4294967296",
     c"--max_execution_time=600",
-    c"--max_result_bytes=1073741824",
 ];
+/// An answer that must be held whole, before formatting, at most. Formatted it may be ten times that.
+const WHOLE_ANSWER: [&CStr; 1] = [c"--max_result_bytes=67108864"];
 /// One block from start to end, so that an INSERT whose data turns out broken stores nothing. The
 /// body's own bound limits the block.
 const WHOLE_INSERT: [&CStr; 2] = [
@@ -90,7 +90,7 @@ pub(crate) fn run(engine: &Engine, mut request: Request, body: Bytes, outlet: Ou
         let answer = insert(&mut connection, &statement, data, &request);
         return open_whole(outlet, &request, &statement, started, answer);
     }
-    if statement.selects && comes_apart(&statement) {
+    if comes_apart(&statement) {
         return select(&mut connection, &statement, &request, started, outlet);
     }
     let answer = connection.query(&statement.text, &statement.format, &request.parameters);
@@ -106,6 +106,9 @@ fn connect(
     let mut defaults = DEFAULTS.to_vec();
     if statement.data.is_some() {
         defaults.extend(WHOLE_INSERT);
+    }
+    if !comes_apart(statement) {
+        defaults.extend(WHOLE_ANSWER);
     }
     let mut connection = engine
         .connect(&defaults)
@@ -158,9 +161,12 @@ fn insert(
     }
 }
 
-/// Whether the answer's format lets the engine's pieces be put one after another. Other formats have
-/// a head or a foot, and the engine gives every piece its own.
+/// Whether the answer can be fetched in pieces that are put one after another. Most formats have a
+/// head or a foot, and the engine gives every piece its own.
 fn comes_apart(statement: &Statement) -> bool {
+    if !statement.selects {
+        return false;
+    }
     let json_array = || memchr::memmem::find(&statement.text, b"array_of_rows").is_some();
     match statement.format.to_ascii_lowercase().as_str() {
         "rowbinary" | "rowbinarywithnamesandtypes" | "native" | "tabseparated" | "tsv" | "csv" => {

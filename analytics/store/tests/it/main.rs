@@ -1,0 +1,10 @@
+//! The store as a process, spoken to by the clients that it is for: the `clickhouse` crate, PyPI
+//! `clickhouse-connect`, curl, and bare sockets where a client must misbehave.
+//!
+//! Needs the engine (`cargo xtask setup`), curl, and Python with `venv`.
+
+mod clickhouse_connect;
+mod clickhouse_crate;
+mod curl;
+mod life;
+mod server;
