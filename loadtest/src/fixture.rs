@@ -5,6 +5,7 @@
 //! number of events and delay. It is a peer for tests and measurements: it keeps nothing on disk,
 //! asks nobody for credentials, and never listens anywhere but where it was told.
 
+mod calls;
 mod media;
 mod prompts;
 mod resources;
@@ -15,10 +16,12 @@ mod tools;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, serve::ListenerExt};
+use axum::{Json, Router, routing::get, serve::ListenerExt};
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::{net::TcpListener, task::JoinHandle};
 
+use calls::CallCount;
+pub use calls::Calls;
 use server::Fixture;
 use sessions::Sessions;
 
@@ -71,6 +74,7 @@ pub enum StartError {
 pub struct Running {
     address: SocketAddr,
     serving: JoinHandle<()>,
+    calls: CallCount,
     /// Holds the token that ends sessions and streams.
     config: StreamableHttpServerConfig,
 }
@@ -84,6 +88,16 @@ impl Running {
     /// The address of its MCP endpoint, `http://ADDRESS/mcp`.
     pub fn url(&self) -> String {
         format!("http://{}/mcp", self.address)
+    }
+
+    /// The tool calls so far; over HTTP the same is at `/calls`.
+    pub fn calls(&self) -> Calls {
+        self.calls.now()
+    }
+
+    /// Returns the tool calls as soon as they are as asked.
+    pub async fn calls_until(&self, is_as_asked: impl Fn(&Calls) -> bool) -> Calls {
+        self.calls.until(is_as_asked).await
     }
 
     /// Stops listening and ends every session and open stream.
@@ -117,13 +131,17 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         .with_legacy_session_mode(!options.json)
         .with_json_response(options.json)
         .with_max_request_body_bytes(BODY_BYTES_MAX);
-    let fixture = Fixture::new(options.extra_tools);
+    let calls = CallCount::new();
+    let fixture = Fixture::new(options.extra_tools, calls.clone());
     let service = StreamableHttpService::new(
         move || Ok(fixture.clone()),
         Arc::new(Sessions::new()),
         config.clone(),
     );
-    let router = Router::new().route_service("/mcp", service);
+    let counted = calls.clone();
+    let router = Router::new()
+        .route_service("/mcp", service)
+        .route("/calls", get(async move || Json(counted.now())));
 
     // Small answers must not wait for the peer's acknowledgement of the previous packet.
     let listener = listener.tap_io(|connection| {
@@ -139,6 +157,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     Ok(Running {
         address,
         serving,
+        calls,
         config,
     })
 }
