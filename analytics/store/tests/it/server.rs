@@ -21,7 +21,8 @@ pub(crate) fn command(data: &Path) -> Command {
         .arg("--data")
         .arg(data)
         .args(["--listen", "127.0.0.1:0"])
-        .env("GANTRY_STORE_PASSWORD", PASSWORD);
+        .env("GANTRY_STORE_PASSWORD", PASSWORD)
+        .env("RUST_LOG", "warn");
     command
 }
 
