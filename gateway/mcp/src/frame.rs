@@ -39,6 +39,12 @@ pub fn parse<'a>(body: &'a [u8], bounds: &Bounds) -> Result<Frame<'a>, Malformed
     message::read(body, bounds.depth_max)
 }
 
+/// The JSON text of the id of a message whose beginning is `prefix`, where the id stands in it. It
+/// is for the refusal of a message that is too large to be read, and decides nothing.
+pub fn peek_id<'a>(prefix: &'a [u8], bounds: &Bounds) -> Option<&'a str> {
+    message::peek_id(prefix, bounds.depth_max)
+}
+
 /// A message that a client may send.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
@@ -141,5 +147,25 @@ impl PartialEq for Id<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.as_raw() == other.as_raw()
             || matches!((self.as_text(), other.as_text()), (Some(a), Some(b)) if a == b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(prefix: &[u8], id: Option<&str>) {
+        assert_eq!(peek_id(prefix, &Bounds::default()), id);
+    }
+
+    #[test]
+    fn the_id_of_a_message_that_breaks_off() {
+        check(br#"{"jsonrpc":"2.0","id":7,"params":{"x":"aaa"#, Some("7"));
+        check(br#"{"id":"a\"b","params":{"x":"#, Some(r#""a\"b""#));
+        check(b"{\"id\":7,\"x\":\"\xc3", Some("7"));
+        check(br#"{"params":{"id":7},"x":"#, None);
+        check(br#"{"id":1,"id":2,"x":"#, None);
+        check(br#"{"id":12"#, None);
     }
 }

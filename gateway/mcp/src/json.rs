@@ -7,6 +7,8 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use crate::words;
+
 /// The deepest nesting that can be asked for: one bit of stack each.
 pub(crate) const DEPTH_CEILING: usize = 1024;
 
@@ -24,6 +26,8 @@ pub(crate) type Scan<T> = Result<T, Flaw>;
 pub struct Raw<'a> {
     text: &'a str,
     start: usize,
+    /// Set for a string that contains escapes.
+    escaped: bool,
 }
 
 impl<'a> Raw<'a> {
@@ -48,7 +52,11 @@ impl<'a> Raw<'a> {
     /// The string's value, when the value is a string.
     pub(crate) fn as_text(&self) -> Option<Cow<'a, str>> {
         let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
-        Some(unescape(inner))
+        Some(if self.escaped {
+            unescape(inner)
+        } else {
+            Cow::Borrowed(inner)
+        })
     }
 }
 
@@ -71,6 +79,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte that is not white space, not consumed.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
@@ -117,28 +126,42 @@ impl<'a> Scanner<'a> {
         }
         self.peek();
         let at = self.at;
-        let key = self.string()?;
+        let (key, escaped) = self.string()?;
         self.colon()?;
-        Ok(Some((unescape(key), at)))
+        Ok(Some((
+            if escaped {
+                unescape(key)
+            } else {
+                Cow::Borrowed(key)
+            },
+            at,
+        )))
     }
 
     /// Passes over one value, of any kind and size.
     pub(crate) fn value(&mut self) -> Scan<Raw<'a>> {
         let first = self.peek();
         let start = self.at;
+        let mut escaped = false;
         match first {
+            Some(b'"') => (_, escaped) = self.string()?,
             Some(b'{' | b'[') => self.container()?,
             Some(first) => self.scalar(first)?,
             None => return self.flaw("a value"),
         }
-        Ok(self.since(start))
+        Ok(Raw {
+            escaped,
+            ..self.since(start)
+        })
     }
 
     /// The text from `start` to here, as one value.
     pub(crate) fn since(&self, start: usize) -> Raw<'a> {
+        let text = self.text.get(start..self.at).unwrap_or_default();
         Raw {
-            text: self.text.get(start..self.at).unwrap_or_default(),
+            text,
             start,
+            escaped: false,
         }
     }
 
@@ -272,24 +295,28 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes over a string whose quote is here and returns what stands between the quotes, with
-    /// every escape checked and none decoded.
-    fn string(&mut self) -> Scan<&'a str> {
+    /// Passes over a string whose quote is here. Returns what stands between the quotes, with every
+    /// escape checked and none decoded, and whether there are any.
+    fn string(&mut self) -> Scan<(&'a str, bool)> {
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) != Some(&b'"') {
             return self.flaw("a string");
         }
         let start = self.at + 1;
         self.at = start;
+        let mut escaped = false;
         loop {
-            self.at = plain_until(bytes, self.at);
+            self.at += words::plain_bytes(bytes.get(self.at..).unwrap_or_default());
             match bytes.get(self.at) {
                 Some(b'"') => {
                     let inner = self.text.get(start..self.at).unwrap_or_default();
                     self.at += 1;
-                    return Ok(inner);
+                    return Ok((inner, escaped));
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
                 Some(_) => return self.flaw("an escaped control character"),
                 None => return self.flaw("the end of a string"),
             }
@@ -346,29 +373,6 @@ impl Nest {
     }
 }
 
-/// The first position from `at` on that holds a quote, a backslash or a control character, or the
-/// end.
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    fn special(byte: u8) -> bool {
-        byte < 0x20 || byte == b'"' || byte == b'\\'
-    }
-    // Whole blocks without a branch inside, so that the compiler makes vector code of it.
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
-        if block
-            .iter()
-            .fold(false, |found, byte| found | special(*byte))
-        {
-            break;
-        }
-        at += 32;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest
-        .iter()
-        .position(|byte| special(*byte))
-        .unwrap_or(rest.len())
-}
-
 fn code_unit(digits: &[u8]) -> Option<u16> {
     digits.get(..4)?.iter().try_fold(0, |unit, digit| {
         let value = char::from(*digit).to_digit(16)?;
@@ -380,8 +384,8 @@ fn is_low_surrogate(digits: &[u8]) -> bool {
     matches!(code_unit(digits), Some(0xdc00..=0xdfff))
 }
 
-/// The value of a string whose escapes have been checked. Without escapes nothing is copied.
-pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
+/// The value of a string whose escapes have been checked.
+fn unescape(inner: &str) -> Cow<'_, str> {
     let Some(first) = memchr::memchr(b'\\', inner.as_bytes()) else {
         return Cow::Borrowed(inner);
     };

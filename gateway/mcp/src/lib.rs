@@ -14,3 +14,4 @@ pub mod method;
 pub mod revision;
 pub mod session;
 pub mod sse;
+mod words;

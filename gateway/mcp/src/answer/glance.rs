@@ -2,9 +2,8 @@
 //!
 //! It assumes JSON and does not check it. Keys written with escapes are not recognised.
 
-use memchr::memchr2;
-
 use super::{ResultType, Verdict};
+use crate::words;
 
 /// The longest text that matters, a key or a result type. Longer ones match nothing.
 const TEXT_BYTES_MAX: usize = 16;
@@ -93,8 +92,7 @@ impl Glance {
             });
             return bytes.get(1..).unwrap_or_default();
         }
-        let end = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
-        let (run, after) = bytes.split_at(end);
+        let (run, after) = bytes.split_at(words::quoted_bytes(bytes));
         if kept {
             self.text.push(run);
         }

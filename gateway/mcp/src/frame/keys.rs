@@ -5,16 +5,17 @@ use std::borrow::Cow;
 use super::{Fault, fault::Place};
 use crate::json::Scanner;
 
-/// So many keys are compared pairwise, without allocating; more are sorted.
+/// So many keys are compared pairwise as they come; any further are sorted at the end.
 const KEYS_COMPARED_MAX: usize = 16;
 
 /// Walks the members of one object and refuses keys that could be read in two ways.
 pub(super) struct Members<'a> {
     place: Place,
     ours: &'static [&'static str],
-    few: [Cow<'a, str>; KEYS_COMPARED_MAX],
-    many: Vec<Cow<'a, str>>,
-    count: usize,
+    few: [&'a str; KEYS_COMPARED_MAX],
+    few_count: usize,
+    /// Keys beyond the first few, and keys with escapes.
+    more: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Members<'a> {
@@ -25,35 +26,66 @@ impl<'a> Members<'a> {
         ours: &'static [&'static str],
     ) -> Result<Self, Fault> {
         scan.enter_object()?;
-        let few = [const { Cow::Borrowed("") }; KEYS_COMPARED_MAX];
         Ok(Members {
             place,
             ours,
-            few,
-            many: Vec::new(),
-            count: 0,
+            few: [""; KEYS_COMPARED_MAX],
+            few_count: 0,
+            more: Vec::new(),
         })
     }
 
     /// Moves to the next member, whose value must then be consumed. Returns its key: one of ours,
     /// or "" for any other. None at the end of the object.
     pub(super) fn next(&mut self, scan: &mut Scanner<'a>) -> Result<Option<&'static str>, Fault> {
-        let Some((key, at)) = scan.next_key(self.count == 0)? else {
+        let first = self.few_count == 0 && self.more.is_empty();
+        let Some((key, at)) = scan.next_key(first)? else {
             return self.refuse_repeats(scan.at()).map(|()| None);
         };
         let known = self.recognise(&key, at)?;
-        if self.few.iter().take(self.count).any(|seen| *seen == key) {
-            return Err(Fault::DuplicateKey {
+        match (key, self.few.get_mut(self.few_count)) {
+            (Cow::Borrowed(key), Some(free)) => {
+                *free = key;
+                if self
+                    .few
+                    .iter()
+                    .take(self.few_count)
+                    .any(|seen| *seen == key)
+                {
+                    return Err(Fault::DuplicateKey {
+                        place: self.place,
+                        at,
+                    });
+                }
+                self.few_count += 1;
+            }
+            (key, _) => self.more.push(key),
+        }
+        Ok(Some(known))
+    }
+
+    /// Compares the keys that were not compared as they came with all others.
+    fn refuse_repeats(&mut self, at: usize) -> Result<(), Fault> {
+        if self.more.is_empty() {
+            return Ok(());
+        }
+        self.more.extend(
+            self.few
+                .iter()
+                .take(self.few_count)
+                .copied()
+                .map(Cow::Borrowed),
+        );
+        self.more.sort_unstable();
+        let repeated = self.more.array_windows().any(|[a, b]| a == b);
+        if repeated {
+            Err(Fault::DuplicateKey {
                 place: self.place,
                 at,
-            });
+            })
+        } else {
+            Ok(())
         }
-        match self.few.get_mut(self.count) {
-            Some(free) => *free = key,
-            None => self.many.push(key),
-        }
-        self.count += 1;
-        Ok(Some(known))
     }
 
     fn recognise(&self, key: &str, at: usize) -> Result<&'static str, Fault> {
@@ -69,20 +101,6 @@ impl<'a> Members<'a> {
                 at,
             }),
             None => Ok(""),
-        }
-    }
-
-    /// Compares the keys beyond the first few, once all are known.
-    fn refuse_repeats(&mut self, at: usize) -> Result<(), Fault> {
-        self.many.sort_unstable();
-        let repeated = self.many.array_windows().any(|[a, b]| a == b);
-        if repeated {
-            Err(Fault::DuplicateKey {
-                place: self.place,
-                at,
-            })
-        } else {
-            Ok(())
         }
     }
 }

@@ -15,7 +15,8 @@ struct Parts<'a> {
     jsonrpc: Option<Raw<'a>>,
     id: Option<Raw<'a>>,
     method: Option<Raw<'a>>,
-    params: Option<Params<'a>>,
+    has_params: bool,
+    params: Params<'a>,
     result: Option<Raw<'a>>,
     error: Option<Raw<'a>>,
     mistyped: Option<Fault>,
@@ -56,7 +57,10 @@ fn read_text<'a>(scan: &mut Scanner<'a>) -> Result<Frame<'a>, Fault> {
             "jsonrpc" => parts.jsonrpc = Some(scan.value()?),
             "id" => parts.id = Some(scan.value()?),
             "method" => parts.method = Some(scan.value()?),
-            "params" => parts.params = params::read(scan, &mut parts.mistyped)?,
+            "params" => {
+                parts.has_params = true;
+                params::read(scan, &mut parts.params, &mut parts.mistyped)?;
+            }
             "result" => parts.result = Some(scan.value()?),
             "error" => parts.error = Some(scan.value()?),
             _ => drop(scan.value()?),
@@ -100,7 +104,7 @@ impl<'a> Parts<'a> {
         let call = Call {
             id,
             method,
-            params: self.params.unwrap_or_default(),
+            params: self.params,
         };
         // The parameters of a method that MCP does not define may be of any type.
         match self.mistyped {
@@ -117,7 +121,7 @@ impl<'a> Parts<'a> {
             (Some(_), Some(_)) => return Err(Fault::Contradiction("error")),
             (None, None) => return Err(Fault::Nameless),
         };
-        if self.params.is_some() {
+        if self.has_params {
             return Err(Fault::Contradiction("params"));
         }
         let id = match self.id {
@@ -128,6 +132,19 @@ impl<'a> Parts<'a> {
         };
         Ok(Frame::Response(Reply { id, is_error, body }))
     }
+}
+
+/// The id of a message of which only the beginning is there.
+pub(super) fn peek_id(prefix: &[u8], depth_max: usize) -> Option<&str> {
+    let valid = match std::str::from_utf8(prefix) {
+        Ok(text) => text,
+        // A character may be cut in two at the end.
+        Err(error) => std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?,
+    };
+    let id = find_id(&mut Scanner::new(valid, depth_max))?.as_raw();
+    // A number at the very end may go on behind it.
+    let ends = |text: &str| text.as_bytes().as_ptr_range().end;
+    (ends(id) != ends(valid)).then_some(id)
 }
 
 /// The id of a message that was refused, so that the answer can name it: the only one, and a valid

@@ -97,14 +97,15 @@ const META_KEYS: &[&str] = &[
 /// stand behind `params`.
 type Mistyped = Option<Fault>;
 
-/// Reads the object that is next, or null as none.
+/// Reads the object that is next into `params`; null reads as no members.
 pub(super) fn read<'a>(
     scan: &mut Scanner<'a>,
+    params: &mut Params<'a>,
     mistyped: &mut Mistyped,
-) -> Result<Option<Params<'a>>, Fault> {
+) -> Result<(), Fault> {
     if scan.peek() != Some(b'{') {
         return if scan.value()?.is_null() {
-            Ok(None)
+            Ok(())
         } else {
             Err(Fault::Params)
         };
@@ -114,7 +115,6 @@ pub(super) fn read<'a>(
         place: Place::Params,
         mistyped,
     };
-    let mut params = Params::default();
     let mut members = Members::enter(read.scan, Place::Params, KEYS)?;
     while let Some(key) = members.next(read.scan)? {
         match key {
@@ -129,11 +129,11 @@ pub(super) fn read<'a>(
             "requestId" => params.request_id = read.id(key)?,
             "protocolVersion" => params.protocol_version = read.text(key)?,
             "clientInfo" => params.client_info = read.client_info(key)?,
-            "_meta" => params.meta = read.meta(key)?,
+            "_meta" => read.meta(key, &mut params.meta)?,
             _ => drop(read.scan.value()?),
         }
     }
-    Ok(Some(params))
+    Ok(())
 }
 
 /// Reads single members by the type that they should have.
@@ -241,15 +241,12 @@ impl<'a> Reader<'_, 'a, '_> {
         Ok(Some(info))
     }
 
-    fn meta(&mut self, key: &'static str) -> Result<Meta<'a>, Fault> {
+    fn meta(&mut self, key: &'static str, meta: &mut Meta<'a>) -> Result<(), Fault> {
         if !self.enters(key)? {
-            return Ok(Meta::default());
+            return Ok(());
         }
         let mut read = self.within(Place::Meta);
-        let mut meta = Meta {
-            present: true,
-            ..Meta::default()
-        };
+        meta.present = true;
         let mut members = Members::enter(read.scan, read.place, META_KEYS)?;
         while let Some(key) = members.next(read.scan)? {
             match key {
@@ -268,7 +265,7 @@ impl<'a> Reader<'_, 'a, '_> {
                 _ => drop(read.scan.value()?),
             }
         }
-        Ok(meta)
+        Ok(())
     }
 
     fn within(&mut self, place: Place) -> Reader<'_, 'a, '_> {
