@@ -76,12 +76,7 @@ pub fn classify(frame: &Frame<'_>, head: &Head<'_>) -> Result<Era, Mismatch> {
         .map(|raw| plain(raw, "MCP-Protocol-Version"))
         .transpose()?;
     let Some(call) = frame.call() else {
-        return match legacy(named)? {
-            Era::Modern(_) => Err(Mismatch::request(
-                "a client sends no responses in this revision",
-            )),
-            era => Ok(era),
-        };
+        return response(head, named);
     };
     let era = match &call.params.meta.protocol_version {
         Some(claim) => claimed(call, claim, named)?,
@@ -94,6 +89,21 @@ pub fn classify(frame: &Frame<'_>, head: &Head<'_>) -> Result<Era, Mismatch> {
         matches!((era, frame), (Era::Modern(_), Frame::Request(_))),
     )?;
     Ok(era)
+}
+
+/// The era of a client's response, which only legacy revisions know and no header describes.
+fn response(head: &Head<'_>, named: Option<&str>) -> Result<Era, Mismatch> {
+    if head.method.is_some() || head.name.is_some() {
+        return Err(Mismatch::header(
+            "Mcp-Method and Mcp-Name do not go with a response",
+        ));
+    }
+    match era_of(named)? {
+        Era::Modern(_) => Err(Mismatch::request(
+            "a client sends no responses in this revision",
+        )),
+        era => Ok(era),
+    }
 }
 
 /// The era of a message that claims a version in `_meta`.
@@ -121,7 +131,7 @@ fn claimed(call: &Call<'_>, claim: &str, named: Option<&str>) -> Result<Era, Mis
 
 /// The era of a message that claims no version.
 fn unclaimed(frame: &Frame<'_>, named: Option<&str>) -> Result<Era, Mismatch> {
-    match legacy(named)? {
+    match era_of(named)? {
         Era::Modern(_) if matches!(frame, Frame::Request(_)) => {
             Err(Mismatch::params("io.modelcontextprotocol/protocolVersion"))
         }
@@ -140,7 +150,7 @@ fn initialize(call: &Call<'_>) -> Era {
 }
 
 /// The era that the version header alone stands for.
-fn legacy(named: Option<&str>) -> Result<Era, Mismatch> {
+fn era_of(named: Option<&str>) -> Result<Era, Mismatch> {
     let Some(named) = named else {
         return Ok(Era::Legacy(None));
     };

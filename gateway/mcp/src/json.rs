@@ -5,6 +5,8 @@
 //! order mark. It never recurses, so depth costs no stack, and it never decides what a message
 //! means.
 
+mod escape;
+
 use std::{borrow::Cow, ops::Range};
 
 use crate::words;
@@ -52,11 +54,16 @@ impl<'a> Raw<'a> {
     /// The string's value, when the value is a string.
     pub(crate) fn as_text(&self) -> Option<Cow<'a, str>> {
         let inner = self.text.strip_prefix('"')?.strip_suffix('"')?;
-        Some(if self.escaped {
-            unescape(inner)
-        } else {
-            Cow::Borrowed(inner)
-        })
+        Some(decode(inner, self.escaped))
+    }
+}
+
+/// The value of a string whose escapes have been checked; it is copied only if it has some.
+fn decode(inner: &str, escaped: bool) -> Cow<'_, str> {
+    if escaped {
+        Cow::Owned(escape::unescape(inner))
+    } else {
+        Cow::Borrowed(inner)
     }
 }
 
@@ -128,14 +135,7 @@ impl<'a> Scanner<'a> {
         let at = self.at;
         let (key, escaped) = self.string()?;
         self.colon()?;
-        Ok(Some((
-            if escaped {
-                unescape(key)
-            } else {
-                Cow::Borrowed(key)
-            },
-            at,
-        )))
+        Ok(Some((decode(key, escaped), at)))
     }
 
     /// Passes over one value, of any kind and size.
@@ -315,31 +315,15 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    self.escape()?;
+                    match escape::escape_bytes(bytes.get(self.at..).unwrap_or_default()) {
+                        Ok(length) => self.at += length,
+                        Err(what) => return self.flaw(what),
+                    }
                 }
                 Some(_) => return self.flaw("an escaped control character"),
                 None => return self.flaw("the end of a string"),
             }
         }
-    }
-
-    /// Passes over one escape; a pair of surrogates is one.
-    fn escape(&mut self) -> Scan<()> {
-        let rest = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
-        self.at += match rest {
-            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
-            [b'u', digits @ ..] => match code_unit(digits) {
-                Some(0xd800..=0xdbff) => match digits.get(4..) {
-                    Some([b'\\', b'u', low @ ..]) if is_low_surrogate(low) => 12,
-                    _ => return self.flaw("a pair of surrogates"),
-                },
-                Some(0xdc00..=0xdfff) => return self.flaw("a pair of surrogates"),
-                Some(_) => 6,
-                None => return self.flaw("four hexadecimal digits"),
-            },
-            _ => return self.flaw("a valid escape"),
-        };
-        Ok(())
     }
 }
 
@@ -371,68 +355,4 @@ impl Nest {
         self.depth -= 1;
         self.depth == 0
     }
-}
-
-fn code_unit(digits: &[u8]) -> Option<u16> {
-    digits.get(..4)?.iter().try_fold(0, |unit, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(unit << 4 | u16::try_from(value).ok()?)
-    })
-}
-
-fn is_low_surrogate(digits: &[u8]) -> bool {
-    matches!(code_unit(digits), Some(0xdc00..=0xdfff))
-}
-
-/// The value of a string whose escapes have been checked.
-fn unescape(inner: &str) -> Cow<'_, str> {
-    let Some(first) = memchr::memchr(b'\\', inner.as_bytes()) else {
-        return Cow::Borrowed(inner);
-    };
-    let mut out = String::with_capacity(inner.len());
-    let (plain, mut rest) = inner.split_at(first);
-    out.push_str(plain);
-    while let Some(escape) = rest.strip_prefix('\\') {
-        rest = push_escape(&mut out, escape);
-        let plain = memchr::memchr(b'\\', rest.as_bytes()).unwrap_or(rest.len());
-        let (plain, next) = rest.split_at(plain);
-        out.push_str(plain);
-        rest = next;
-    }
-    Cow::Owned(out)
-}
-
-/// Appends what the escape after a backslash stands for and returns what follows it.
-fn push_escape<'a>(out: &mut String, escape: &'a str) -> &'a str {
-    let bytes = escape.as_bytes();
-    let (character, length) = match bytes.first() {
-        Some(b'b') => ('\u{8}', 1),
-        Some(b'f') => ('\u{c}', 1),
-        Some(b'n') => ('\n', 1),
-        Some(b'r') => ('\r', 1),
-        Some(b't') => ('\t', 1),
-        Some(b'u') => {
-            let units = [bytes.get(1..), bytes.get(7..)].map(|digits| digits.and_then(code_unit));
-            match units {
-                [Some(high @ 0xd800..=0xdbff), Some(low)] => {
-                    let code = 0x10000 + ((u32::from(high) & 0x3ff) << 10 | u32::from(low) & 0x3ff);
-                    (
-                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
-                        11,
-                    )
-                }
-                [unit, _] => {
-                    let code = u32::from(unit.unwrap_or_default());
-                    (
-                        char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
-                        5,
-                    )
-                }
-            }
-        }
-        Some(plain) => (char::from(*plain), 1),
-        None => return "",
-    };
-    out.push(character);
-    escape.get(length..).unwrap_or_default()
 }

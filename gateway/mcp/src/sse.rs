@@ -70,7 +70,8 @@ impl Reader {
     }
 
     /// Whether the stream stands between two events, so that a comment of one's own may be inserted
-    /// (`: \n\n`) without changing what any reader makes of the events around it.
+    /// (`: \n\n`) without changing what any reader makes of the events around it. Before the first
+    /// byte that holds for all streams but those that begin with a byte order mark.
     pub fn at_boundary(&self) -> bool {
         !self.open && matches!(self.line, Line::Start | Line::Bom(0))
     }

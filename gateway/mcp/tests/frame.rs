@@ -361,17 +361,28 @@ fn keys_that_could_be_read_in_two_ways_are_refused() {
 
 #[test]
 fn many_keys_are_compared_too() {
-    let arguments = |repeated: &str| {
-        let keys: Vec<_> = (0..500).map(|n| format!(r#""k{n}":{n}"#)).collect();
+    let arguments = |count: usize, repeated: &str| {
+        let keys: Vec<_> = (0..count).map(|n| format!(r#""k{n}":{n}"#)).collect();
         request(&format!(
             r#""method":"tools/call","params":{{"name":"n","arguments":{{{}{repeated}}}}}"#,
             keys.join(",")
         ))
     };
-    call(&arguments(""));
+    call(&arguments(500, ""));
     for repeated in [r#","k0":1"#, r#","k499":1"#, r#","k\u00317":1"#] {
-        assert!(parse(&arguments(repeated)).is_err(), "{repeated}");
+        assert!(parse(&arguments(500, repeated)).is_err(), "{repeated}");
     }
+    call(&arguments(4096, ""));
+    refused(
+        &arguments(4097, ""),
+        -32600,
+        "params.arguments has more than 4096 keys",
+    );
+    refused(
+        &arguments(100_000, ""),
+        -32600,
+        "params.arguments has more than 4096 keys",
+    );
 }
 
 #[test]

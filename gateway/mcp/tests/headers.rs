@@ -322,6 +322,14 @@ fn legacy_messages_go_by_their_header() {
     accepts("MCP-Protocol-Version: 2026-07-28", initialized, MODERN);
     let text = "a client sends no responses in this revision";
     refuses("MCP-Protocol-Version: 2026-07-28", reply, -32600, text);
+    for header in ["Mcp-Method: tools/call", "Mcp-Name: add"] {
+        refuses(
+            header,
+            reply,
+            -32020,
+            "Mcp-Method and Mcp-Name do not go with a response",
+        );
+    }
 }
 
 #[test]

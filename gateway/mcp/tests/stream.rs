@@ -356,7 +356,8 @@ fn verdicts() {
         ("", None),
         ("null", None),
     ] {
-        let bytes: Vec<_> = message.as_bytes().chunks(1).collect();
+        let bytes = message.as_bytes().chunks(1).flat_map(|byte| [byte, &[]]);
+        let bytes: Vec<&[u8]> = bytes.collect();
         assert_eq!(
             answer(Format::Json, &[message.as_bytes()]).0.verdict(),
             expect,
@@ -365,7 +366,7 @@ fn verdicts() {
         assert_eq!(
             answer(Format::Json, &bytes).0.verdict(),
             expect,
-            "{message} byte by byte"
+            "{message} byte by byte, with empty chunks"
         );
     }
 }

@@ -62,14 +62,13 @@ impl Glance {
     /// that are not read.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<Verdict> {
         let mut rest = bytes;
-        loop {
+        while !rest.is_empty() {
             if let Some(quoted) = self.quoted {
                 rest = self.string(rest, quoted);
-            } else if self.depth > 2 {
-                rest = skip_plain(rest);
-            }
-            if self.quoted.is_some() && !rest.is_empty() {
                 continue;
+            }
+            if self.depth > 2 {
+                rest = skip_plain(rest);
             }
             let (&byte, after) = rest.split_first()?;
             rest = after;
@@ -77,6 +76,7 @@ impl Glance {
                 return Some(verdict);
             }
         }
+        None
     }
 
     /// Reads on inside a string, to its end or its next escape.
@@ -86,11 +86,14 @@ impl Glance {
             kept,
         } = quoted;
         if after_backslash {
+            let Some((_, after)) = bytes.split_first() else {
+                return bytes;
+            };
             self.quoted = Some(Quoted {
                 after_backslash: false,
                 kept,
             });
-            return bytes.get(1..).unwrap_or_default();
+            return after;
         }
         let (run, after) = bytes.split_at(words::quoted_bytes(bytes));
         if kept {

@@ -66,6 +66,8 @@ pub enum Fault {
     NotAnObject,
     #[error("a key occurs twice in {place}, at byte {at}")]
     DuplicateKey { place: Place, at: usize },
+    #[error("{place} has more than {keys_max} keys")]
+    TooManyKeys { place: Place, keys_max: usize },
     #[error("a key in {place} differs from `{key}` only in letter case, at byte {at}")]
     LookalikeKey {
         place: Place,

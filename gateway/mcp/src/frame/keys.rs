@@ -8,6 +8,9 @@ use crate::json::Scanner;
 /// So many keys are compared pairwise as they come; any further are sorted at the end.
 const KEYS_COMPARED_MAX: usize = 16;
 
+/// So many keys an object that is read may have, each of which may cost memory until its end.
+const KEYS_MAX: usize = 4096;
+
 /// Walks the members of one object and refuses keys that could be read in two ways.
 pub(super) struct Members<'a> {
     place: Place,
@@ -58,6 +61,12 @@ impl<'a> Members<'a> {
                     });
                 }
                 self.few_count += 1;
+            }
+            _ if self.few_count + self.more.len() == KEYS_MAX => {
+                return Err(Fault::TooManyKeys {
+                    place: self.place,
+                    keys_max: KEYS_MAX,
+                });
             }
             (key, _) => self.more.push(key),
         }
