@@ -139,6 +139,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over one value, of any kind and size.
+    #[inline]
     pub(crate) fn value(&mut self) -> Scan<Raw<'a>> {
         let first = self.peek();
         let start = self.at;
@@ -297,6 +298,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes over a string whose quote is here. Returns what stands between the quotes, with every
     /// escape checked and none decoded, and whether there are any.
+    #[inline]
     fn string(&mut self) -> Scan<(&'a str, bool)> {
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) != Some(&b'"') {

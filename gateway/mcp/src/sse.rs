@@ -149,17 +149,13 @@ impl Reader {
             (Line::Name(seen), _) if DATA.get(seen) == Some(&byte) => {
                 self.line = Line::Name(seen + 1)
             }
-            (Line::Name(_), _) => {
+            (Line::Name(_) | Line::Other, _) => {
                 self.line = Line::Other;
                 return false;
             }
             (Line::Colon, b' ') => self.line = Line::Data,
-            (Line::Colon | Line::Data | Line::Other, _) => {
-                self.line = if self.line == Line::Colon {
-                    Line::Data
-                } else {
-                    self.line
-                };
+            (Line::Colon | Line::Data, _) => {
+                self.line = Line::Data;
                 return false;
             }
         }

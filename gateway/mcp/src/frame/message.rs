@@ -141,10 +141,9 @@ pub(super) fn peek_id(prefix: &[u8], depth_max: usize) -> Option<&str> {
         // A character may be cut in two at the end.
         Err(error) => std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?,
     };
-    let id = find_id(&mut Scanner::new(valid, depth_max))?.as_raw();
+    let id = find_id(&mut Scanner::new(valid, depth_max))?;
     // A number at the very end may go on behind it.
-    let ends = |text: &str| text.as_bytes().as_ptr_range().end;
-    (ends(id) != ends(valid)).then_some(id)
+    (id.0.span().end < valid.len()).then_some(id.as_raw())
 }
 
 /// The id of a message that was refused, so that the answer can name it: the only one, and a valid
