@@ -13,6 +13,7 @@ mod setup;
 mod test;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -53,9 +54,19 @@ enum Task {
     Schema,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
     let root = root()?;
-    match Arguments::parse().task {
+    match task {
         Task::Setup { purpose } => setup::install(&root, &Cache::open()?, purpose),
         Task::Demo { once } => demo::run(&root, once),
         Task::Bench(arguments) => bench::run(&root, &Cache::open()?, &arguments),
