@@ -36,6 +36,15 @@ const PASSWORD: &str = "GANTRY_STORE_PASSWORD";
 const PROXY_CORE: usize = 0;
 pub(crate) const OTHER_CORE: usize = 1;
 
+/// The packages whose programs take part.
+pub(crate) fn packages(left_out: &BTreeSet<&str>) -> &'static [&'static str] {
+    match (left_out.contains(GANTRY), left_out.contains(GANTRY_SPOOL)) {
+        (true, true) => &["gantry-loadtest"],
+        (true, false) => &["gantry-loadtest", "gantry"],
+        (false, _) => &["gantry-loadtest", "gantry", "gantry-store"],
+    }
+}
+
 /// Somewhere to send the load.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
@@ -57,7 +66,12 @@ pub(crate) struct Field {
 
 impl Field {
     /// Starts everybody but those `left_out`. Logs and data go to the folder `out`, which is emptied.
-    pub(crate) fn enter(bins: &Path, cache: &Cache, out: &Path, left_out: &BTreeSet<&str>) -> Result<Self> {
+    pub(crate) fn enter(
+        bins: &Path,
+        cache: &Cache,
+        out: &Path,
+        left_out: &BTreeSet<&str>,
+    ) -> Result<Self> {
         if out.exists() {
             fs::remove_dir_all(out).with_context(|| format!("cannot empty {}", out.display()))?;
         }
@@ -82,7 +96,11 @@ impl Field {
                     let store = field.start_store(cache)?;
                     field.enter_gantry(name, Some(&store))?;
                 }
-                _ => field.contestants.push(Contestant { name, url: field.upstream.clone(), pid: None }),
+                _ => field.contestants.push(Contestant {
+                    name,
+                    url: field.upstream.clone(),
+                    pid: None,
+                }),
             }
         }
         Ok(field)
@@ -93,12 +111,18 @@ impl Field {
     }
 
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.contestants.iter().map(|contestant| contestant.name).collect()
+        self.contestants
+            .iter()
+            .map(|contestant| contestant.name)
+            .collect()
     }
 
     /// Resident memory of each proxy, in KiB.
     pub(crate) fn rss_kib(&self) -> Vec<Option<u64>> {
-        self.contestants.iter().map(|contestant| contestant.pid.and_then(measure::rss_kib)).collect()
+        self.contestants
+            .iter()
+            .map(|contestant| contestant.pid.and_then(measure::rss_kib))
+            .collect()
     }
 
     /// Ends all programs, and removes what they stored; their logs and configurations stay.
@@ -106,7 +130,8 @@ impl Field {
         drop(self.cast);
         for folder in [STORE, GANTRY, GANTRY_SPOOL].map(|name| self.out.join(name)) {
             if folder.exists() {
-                fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+                fs::remove_dir_all(&folder)
+                    .with_context(|| format!("cannot remove {}", folder.display()))?;
             }
         }
         Ok(())
@@ -115,8 +140,14 @@ impl Field {
     fn enter_pass_through(&mut self) -> Result<()> {
         let address = http::loopback(0)?;
         let mut proxy = pinned(PROXY_CORE, &self.bins.join("gantry-passthrough"));
-        proxy.args(["--listen", &address.to_string(), "--upstream", host_and_port(&self.upstream)]);
-        let passes = || http::status(address, "DELETE /mcp", "", "").is_ok_and(|status| status == 200);
+        proxy.args([
+            "--listen",
+            &address.to_string(),
+            "--upstream",
+            host_and_port(&self.upstream),
+        ]);
+        let passes =
+            || http::status(address, "DELETE /mcp", "", "").is_ok_and(|status| status == 200);
         self.cast.start_until(PASS_THROUGH, &proxy, passes)?;
         self.contest(PASS_THROUGH, format!("http://{address}/mcp"))
     }
@@ -130,12 +161,18 @@ impl Field {
         let gantry = self.bins.join("gantry");
         if store.is_some() {
             let mut migrate = Command::new(&gantry);
-            migrate.args(["audit", "migrate", "--config"]).arg(&config).env(PASSWORD, &self.password);
+            migrate
+                .args(["audit", "migrate", "--config"])
+                .arg(&config)
+                .env(PASSWORD, &self.password);
             command::capture(&mut migrate).context("cannot create the store's tables")?;
         }
         let mut run = pinned(PROXY_CORE, &gantry);
-        run.args(["run", "--config"]).arg(&config).env(PASSWORD, &self.password);
-        let is_ready = || http::status(admin, "GET /readyz", "", "").is_ok_and(|status| status == 200);
+        run.args(["run", "--config"])
+            .arg(&config)
+            .env(PASSWORD, &self.password);
+        let is_ready =
+            || http::status(admin, "GET /readyz", "", "").is_ok_and(|status| status == 200);
         self.cast.start_until(name, &run, is_ready)?;
         self.contest(name, format!("http://{address}/mcp/echo"))
     }
@@ -143,15 +180,27 @@ impl Field {
     /// Starts the store and returns its URL.
     fn start_store(&self, cache: &Cache) -> Result<String> {
         let mut store = pinned(OTHER_CORE, &self.bins.join("gantry-store"));
-        store.arg("--data").arg(self.out.join(STORE)).args(["--listen", "127.0.0.1:0"]);
-        store.env(PASSWORD, &self.password).env("GANTRY_ENGINE", cache.engine());
+        store
+            .arg("--data")
+            .arg(self.out.join(STORE))
+            .args(["--listen", "127.0.0.1:0"]);
+        store
+            .env(PASSWORD, &self.password)
+            .env("GANTRY_ENGINE", cache.engine());
         self.cast.start(STORE, &store)
     }
 
-    fn configuration(&self, name: &str, address: SocketAddr, admin: SocketAddr, store: Option<&str>) -> String {
+    fn configuration(
+        &self,
+        name: &str,
+        address: SocketAddr,
+        admin: SocketAddr,
+        store: Option<&str>,
+    ) -> String {
         let upstream = &self.upstream;
         let spool = self.out.join(name);
-        let clickhouse = store.map(|url| format!("  clickhouse: {{url: {url}, password: '${{{PASSWORD}}}'}}\n"));
+        let clickhouse =
+            store.map(|url| format!("  clickhouse: {{url: {url}, password: '${{{PASSWORD}}}'}}\n"));
         format!(
             "listen: {address}\nadmin: {admin}\nservers:\n  echo: {{url: {upstream}}}\naudit:\n  gateway: {name}\n  \
              spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n",
@@ -161,8 +210,15 @@ impl Field {
     }
 
     fn contest(&mut self, name: &'static str, url: String) -> Result<()> {
-        let pid = self.cast.pid(name).with_context(|| format!("{name} is not running"))?;
-        self.contestants.push(Contestant { name, url, pid: Some(pid) });
+        let pid = self
+            .cast
+            .pid(name)
+            .with_context(|| format!("{name} is not running"))?;
+        self.contestants.push(Contestant {
+            name,
+            url,
+            pid: Some(pid),
+        });
         Ok(())
     }
 }

@@ -11,7 +11,8 @@ use crate::command;
 /// The machine, the toolchain and the checkout. What cannot be told is left out.
 pub(crate) fn describe(root: &Path, unoptimised: bool) -> Value {
     let said = |program: &str, arguments: &[&str]| {
-        let output = command::capture(Command::new(program).args(arguments).current_dir(root)).ok()?;
+        let output =
+            command::capture(Command::new(program).args(arguments).current_dir(root)).ok()?;
         output.lines().next().map(str::to_owned)
     };
     json!({
@@ -37,5 +38,9 @@ fn cpu() -> Option<String> {
 }
 
 fn first_line(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok()?.lines().next().map(str::to_owned)
+    fs::read_to_string(path)
+        .ok()?
+        .lines()
+        .next()
+        .map(str::to_owned)
 }

@@ -42,40 +42,67 @@ pub(crate) struct Generator {
 
 impl Generator {
     pub(crate) fn new(bins: &Path) -> Self {
-        Self { program: bins.join("gantry-load") }
+        Self {
+            program: bins.join("gantry-load"),
+        }
     }
 
     /// Opens the contestant's connections and fills its caches.
     pub(crate) fn warm_up(&self, contestant: &Contestant) -> Result<()> {
-        let work = closed_loop().into_iter().find(|work| work.name == CAPACITY).context("no such row")?;
+        let work = closed_loop()
+            .into_iter()
+            .find(|work| work.name == CAPACITY)
+            .context("no such row")?;
         let sample = self.measure(contestant, &work, WARM_UP)?;
         if sample.failures > 0 {
             let failures = sample.report.get("failures").cloned().unwrap_or_default();
-            bail!("{} does not answer as it should: {failures}", contestant.name);
+            bail!(
+                "{} does not answer as it should: {failures}",
+                contestant.name
+            );
         }
         Ok(())
     }
 
     /// Lets the contestant do the work for `duration`.
-    pub(crate) fn measure(&self, contestant: &Contestant, work: &Work, duration: Duration) -> Result<Sample> {
+    pub(crate) fn measure(
+        &self,
+        contestant: &Contestant,
+        work: &Work,
+        duration: Duration,
+    ) -> Result<Sample> {
         let mut load = pinned(OTHER_CORE, &self.program);
-        load.args(["--json", "--url", &contestant.url, "--connections", &work.connections.to_string()]);
-        load.args(["--duration", &format!("{}ms", duration.as_millis())]).args(work.arguments);
+        load.args([
+            "--json",
+            "--url",
+            &contestant.url,
+            "--connections",
+            &work.connections.to_string(),
+        ]);
+        load.args(["--duration", &format!("{}ms", duration.as_millis())])
+            .args(work.arguments);
         if let Pace::Fixed { rate } = work.pace {
             load.args(["--rate", &rate.to_string()]);
         }
         let before = contestant.pid.map(cpu_ticks).transpose()?;
         let text = command::capture(&mut load)?;
         let after = contestant.pid.map(settle).transpose()?;
-        let report: Value = serde_json::from_str(&text).with_context(|| format!("not a report: {text}"))?;
+        let report: Value =
+            serde_json::from_str(&text).with_context(|| format!("not a report: {text}"))?;
         sample(report, before.zip(after)).with_context(|| format!("not a report: {text}"))
     }
 }
 
 fn sample(report: Value, ticks: Option<(u64, u64)>) -> Result<Sample> {
-    let number = |path: &str| report.pointer(path).and_then(Value::as_f64).with_context(|| format!("no {path}"));
+    let number = |path: &str| {
+        report
+            .pointer(path)
+            .and_then(Value::as_f64)
+            .with_context(|| format!("no {path}"))
+    };
     let results = number("/results")?;
-    let cpu_us = ticks.map(|(before, after)| after.saturating_sub(before) as f64 * TICK_US / results.max(1.0));
+    let cpu_us = ticks
+        .map(|(before, after)| after.saturating_sub(before) as f64 * TICK_US / results.max(1.0));
     Ok(Sample {
         throughput: number("/throughput")?,
         p50_us: number("/latency/p50_us")?,
@@ -109,7 +136,8 @@ fn settle(pid: u32) -> Result<u64> {
 /// User and system time of a process with all its threads, in ticks.
 fn cpu_ticks(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/stat");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}: has the proxy ended?"))?;
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {path}: has the proxy ended?"))?;
     ticks_in(&text).with_context(|| format!("{path} has no CPU times"))
 }
 
@@ -133,9 +161,14 @@ mod tests {
 
     #[test]
     fn cpu_time_is_read_whatever_the_program_is_called() {
-        let fields = "R 14108 14108 9183 0 -1 4194304 98 0 0 0 250 31 0 0 20 0 1 0 208270 3133440 383";
+        let fields =
+            "R 14108 14108 9183 0 -1 4194304 98 0 0 0 250 31 0 0 20 0 1 0 208270 3133440 383";
         for name in ["cat", "a b", "odd) name", "x) R 1 2"] {
-            assert_eq!(ticks_in(&format!("14119 ({name}) {fields}")), Some(281), "{name}");
+            assert_eq!(
+                ticks_in(&format!("14119 ({name}) {fields}")),
+                Some(281),
+                "{name}"
+            );
         }
         assert_eq!(ticks_in("14119 (cat) R 1 2"), None);
     }
@@ -153,6 +186,9 @@ mod tests {
             "latency": {"p50_us": 1.0, "p99_us": 2.0, "p999_us": 3.0},
         });
         let sample = sample(report, Some((100, 108))).unwrap();
-        assert_eq!((sample.cpu_us, sample.failures, sample.p999_us), (Some(40.0), 3, 3.0));
+        assert_eq!(
+            (sample.cpu_us, sample.failures, sample.p999_us),
+            (Some(40.0), 3, 3.0)
+        );
     }
 }

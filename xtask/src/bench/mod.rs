@@ -53,25 +53,48 @@ struct Plan {
 }
 
 impl Plan {
-    const FULL: Self = Self { repetitions: 5, duration: Duration::from_secs(2) };
-    const QUICK: Self = Self { repetitions: 3, duration: Duration::from_millis(500) };
+    const FULL: Self = Self {
+        repetitions: 5,
+        duration: Duration::from_secs(2),
+    };
+    const QUICK: Self = Self {
+        repetitions: 3,
+        duration: Duration::from_millis(500),
+    };
 }
 
 /// Builds, measures, and writes `out/bench.md` and `out/bench.json`.
 pub(crate) fn run(root: &Path, cache: &Cache, arguments: &Arguments) -> Result<()> {
     let left_out: BTreeSet<&str> = arguments.without.iter().map(String::as_str).collect();
-    if let Some(unknown) = left_out.iter().find(|name| !contestants::NAMES.contains(name)) {
-        bail!("--without {unknown}: there is no such contestant; there are {}", contestants::NAMES.join(", "));
+    if let Some(unknown) = left_out
+        .iter()
+        .find(|name| !contestants::NAMES.contains(name))
+    {
+        bail!(
+            "--without {unknown}: there is no such contestant; there are {}",
+            contestants::NAMES.join(", ")
+        );
     }
     setup::install(root, cache, Purpose::Bench)?;
-    let bins = build(root, arguments.unoptimised)?;
+    let bins = build(
+        root,
+        arguments.unoptimised,
+        contestants::packages(&left_out),
+    )?;
     let out = root.join("out/bench");
     let field = Field::enter(&bins, cache, &out, &left_out)?;
     let generator = Generator::new(&bins);
-    let plan = if arguments.quick { Plan::QUICK } else { Plan::FULL };
+    let plan = if arguments.quick {
+        Plan::QUICK
+    } else {
+        Plan::FULL
+    };
     let machine = machine::describe(root, arguments.unoptimised);
 
-    let works: Vec<Work> = work::closed_loop().into_iter().filter(|work| is_asked(arguments, work.name)).collect();
+    let works: Vec<Work> = work::closed_loop()
+        .into_iter()
+        .filter(|work| is_asked(arguments, work.name))
+        .collect();
     for contestant in field.contestants() {
         generator.warm_up(contestant)?;
     }
@@ -82,31 +105,60 @@ pub(crate) fn run(root: &Path, cache: &Cache, arguments: &Arguments) -> Result<(
         rows.push(measure_all(&field, &generator, plan, work)?);
     }
     if let Some(work) = fixed_rate(&rows, &field).filter(|work| is_asked(arguments, work.name)) {
-        println!("bench: {} ({:.0} calls/s)", work.name, work.pace.rate().unwrap_or_default());
+        println!(
+            "bench: {} ({:.0} calls/s)",
+            work.name,
+            work.pace.rate().unwrap_or_default()
+        );
         rows.push(measure_all(&field, &generator, plan, work)?);
     }
     if rows.is_empty() {
         bail!("no row is left to measure");
     }
     let rss_after_kib = field.rss_kib();
-    let findings = Findings { machine, contestants: field.names(), rows, rss_idle_kib, rss_after_kib, plan };
+    let findings = Findings {
+        machine,
+        contestants: field.names(),
+        rows,
+        rss_idle_kib,
+        rss_after_kib,
+        plan,
+    };
     write(&root.join("out"), &findings)?;
     field.leave()
 }
 
 fn is_asked(arguments: &Arguments, name: &str) -> bool {
-    arguments.only.is_empty() || arguments.only.iter().any(|text| name.contains(text.as_str()))
+    arguments.only.is_empty()
+        || arguments
+            .only
+            .iter()
+            .any(|text| name.contains(text.as_str()))
 }
 
 /// Builds the programs and returns their folder.
-fn build(root: &Path, unoptimised: bool) -> Result<PathBuf> {
-    let (profile, folder) = if unoptimised { ("dev", "debug") } else { ("release", "release") };
+fn build(root: &Path, unoptimised: bool, packages: &[&str]) -> Result<PathBuf> {
+    let (profile, folder) = if unoptimised {
+        ("dev", "debug")
+    } else {
+        ("release", "release")
+    };
     println!("bench: building ({profile})");
-    let packages = ["gantry", "gantry-store", "gantry-loadtest"].map(|name| ["--package", name]).concat();
-    command::run(cargo(root).args(["build", "--quiet", "--bins", "--profile", profile]).args(packages))?;
+    let packages: Vec<&str> = packages
+        .iter()
+        .flat_map(|name| ["--package", name])
+        .collect();
+    command::run(
+        cargo(root)
+            .args(["build", "--quiet", "--bins", "--profile", profile])
+            .args(packages),
+    )?;
     // This program was built into a folder beside the one asked for.
     let this = environment::bin_folder()?;
-    Ok(this.parent().context("the build has no target folder")?.join(folder))
+    Ok(this
+        .parent()
+        .context("the build has no target folder")?
+        .join(folder))
 }
 
 /// All contestants do one work, in turns: the order is reversed with each repetition.
@@ -114,7 +166,8 @@ fn measure_all(field: &Field, generator: &Generator, plan: Plan, work: Work) -> 
     let contestants = field.contestants();
     let mut samples: Vec<Vec<Sample>> = contestants.iter().map(|_| Vec::new()).collect();
     for repetition in 0..plan.repetitions {
-        let mut turns: Vec<(&Contestant, &mut Vec<Sample>)> = contestants.iter().zip(&mut samples).collect();
+        let mut turns: Vec<(&Contestant, &mut Vec<Sample>)> =
+            contestants.iter().zip(&mut samples).collect();
         if repetition % 2 == 1 {
             turns.reverse();
         }
@@ -142,11 +195,15 @@ fn fixed_rate(rows: &[Row], field: &Field) -> Option<Work> {
 
 fn write(out: &Path, findings: &Findings) -> Result<()> {
     let text = report::markdown(findings, PASS_THROUGH);
-    let json = serde_json::to_string_pretty(&report::json(findings)).context("cannot write the findings as JSON")?;
+    let json = serde_json::to_string_pretty(&report::json(findings))
+        .context("cannot write the findings as JSON")?;
     for (name, content) in [("bench.md", &text), ("bench.json", &json)] {
         let path = out.join(name);
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("\n{text}\nWritten to {} and bench.json beside it.", out.join("bench.md").display());
+    println!(
+        "\n{text}\nWritten to {} and bench.json beside it.",
+        out.join("bench.md").display()
+    );
     Ok(())
 }

@@ -71,7 +71,11 @@ pub(crate) fn markdown(findings: &Findings, yardstick: &str) -> String {
 /// One line per row: CPU per call as a multiple of the yardstick's.
 fn overview(text: &mut String, findings: &Findings, yardstick: &str) {
     let names = || findings.contestants.iter().filter(|name| **name != DIRECT);
-    let _ = writeln!(text, "## CPU per call\n\n| work |{}", names().map(|name| format!(" {name} |")).collect::<String>());
+    let _ = writeln!(
+        text,
+        "## CPU per call\n\n| work |{}",
+        names().map(|name| format!(" {name} |")).collect::<String>()
+    );
     let _ = writeln!(text, "|---|{}", names().map(|_| "--:|").collect::<String>());
     for row in &findings.rows {
         let base = median_of(findings, row, yardstick, CPU);
@@ -84,7 +88,12 @@ fn overview(text: &mut String, findings: &Findings, yardstick: &str) {
 }
 
 fn row_table(text: &mut String, findings: &Findings, row: &Row, yardstick: &str) {
-    let rate = row.work.pace.rate().map(|rate| format!(": {rate:.0} calls/s")).unwrap_or_default();
+    let rate = row
+        .work
+        .pace
+        .rate()
+        .map(|rate| format!(": {rate:.0} calls/s"))
+        .unwrap_or_default();
     let _ = writeln!(text, "\n## {}{rate}\n", row.work.name);
     text.push_str("| | calls/s | CPU µs per call | p50 µs | added to direct | p99 µs | added | p99.9 µs | added |\n");
     text.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
@@ -104,7 +113,10 @@ fn row_table(text: &mut String, findings: &Findings, row: &Row, yardstick: &str)
         );
         for latency in [P50, P99, P999] {
             let taken = spread(samples, latency);
-            let added = taken.zip(direct(latency)).filter(|_| *name != DIRECT).map(|(s, d)| s.median - d);
+            let added = taken
+                .zip(direct(latency))
+                .filter(|_| *name != DIRECT)
+                .map(|(s, d)| s.median - d);
             let _ = write!(text, " {} | {} |", spread_text(taken), figure(added));
         }
         text.push('\n');
@@ -113,15 +125,27 @@ fn row_table(text: &mut String, findings: &Findings, row: &Row, yardstick: &str)
 
 fn memory(text: &mut String, findings: &Findings) {
     text.push_str("\n## Resident memory\n\n| | idle | after all rows |\n|---|--:|--:|\n");
-    let mib = |kib: &Option<u64>| kib.map_or("–".to_owned(), |kib| format!("{:.1} MiB", kib as f64 / 1024.0));
+    let mib = |kib: &Option<u64>| {
+        kib.map_or("–".to_owned(), |kib| {
+            format!("{:.1} MiB", kib as f64 / 1024.0)
+        })
+    };
     let figures = findings.rss_idle_kib.iter().zip(&findings.rss_after_kib);
-    for (name, (idle, after)) in findings.contestants.iter().zip(figures).filter(|(name, _)| **name != DIRECT) {
+    for (name, (idle, after)) in findings
+        .contestants
+        .iter()
+        .zip(figures)
+        .filter(|(name, _)| **name != DIRECT)
+    {
         let _ = writeln!(text, "| {name} | {} | {} |", mib(idle), mib(after));
     }
 }
 
 fn median_of(findings: &Findings, row: &Row, name: &str, figure: Figure) -> Option<f64> {
-    let index = findings.contestants.iter().position(|contestant| *contestant == name)?;
+    let index = findings
+        .contestants
+        .iter()
+        .position(|contestant| *contestant == name)?;
     spread(row.samples.get(index)?, figure).map(|spread| spread.median)
 }
 
@@ -134,7 +158,12 @@ fn failed(samples: &[Sample]) -> String {
 
 fn spread_text(spread: Option<Spread>) -> String {
     spread.map_or("–".to_owned(), |Spread { median, min, max }| {
-        format!("{} ({} to {})", figure(Some(median)), figure(Some(min)), figure(Some(max)))
+        format!(
+            "{} ({} to {})",
+            figure(Some(median)),
+            figure(Some(min)),
+            figure(Some(max))
+        )
     })
 }
 
@@ -156,7 +185,9 @@ fn times(value: Option<f64>, base: Option<f64>) -> String {
 /// Everything, down to the load generator's report of each repetition.
 pub(crate) fn json(findings: &Findings) -> Value {
     let figures = |samples: &[Sample]| {
-        let of = |figure| spread(samples, figure).map(|s| json!({"median": s.median, "min": s.min, "max": s.max}));
+        let of = |figure| {
+            spread(samples, figure).map(|s| json!({"median": s.median, "min": s.min, "max": s.max}))
+        };
         json!({
             "throughput": of(THROUGHPUT),
             "cpu_us": of(CPU),
@@ -178,7 +209,11 @@ pub(crate) fn json(findings: &Findings) -> Value {
         })
     };
     let kib = |figures: &[Option<u64>]| {
-        let by_name = findings.contestants.iter().zip(figures).map(|(name, kib)| ((*name).to_owned(), json!(kib)));
+        let by_name = findings
+            .contestants
+            .iter()
+            .zip(figures)
+            .map(|(name, kib)| ((*name).to_owned(), json!(kib)));
         by_name.collect::<serde_json::Map<_, _>>()
     };
     json!({
@@ -203,14 +238,30 @@ mod tests {
     use super::*;
 
     fn sample(throughput: f64, cpu_us: Option<f64>, p50_us: f64, failures: u64) -> Sample {
-        Sample { throughput, p50_us, p99_us: 200.0, p999_us: 300.0, cpu_us, failures, report: Value::Null }
+        Sample {
+            throughput,
+            p50_us,
+            p99_us: 200.0,
+            p999_us: 300.0,
+            cpu_us,
+            failures,
+            report: Value::Null,
+        }
     }
 
     fn findings() -> Findings {
-        let work = Work { name: "echo", connections: 1, arguments: &["--tool", "echo"], pace: Pace::Closed };
+        let work = Work {
+            name: "echo",
+            connections: 1,
+            arguments: &["--tool", "echo"],
+            pace: Pace::Closed,
+        };
         let samples = vec![
             vec![sample(50_000.0, None, 20.0, 0)],
-            vec![sample(20_000.0, Some(40.0), 100.0, 0), sample(20_000.0, Some(44.0), 100.0, 0)],
+            vec![
+                sample(20_000.0, Some(40.0), 100.0, 0),
+                sample(20_000.0, Some(44.0), 100.0, 0),
+            ],
             vec![sample(15_000.0, Some(63.0), 120.5, 2)],
         ];
         Findings {
@@ -219,7 +270,10 @@ mod tests {
             rows: vec![Row { work, samples }],
             rss_idle_kib: vec![None, Some(10_240), Some(20_480)],
             rss_after_kib: vec![None, Some(12_288), Some(30_720)],
-            plan: Plan { repetitions: 2, duration: Duration::from_secs(1) },
+            plan: Plan {
+                repetitions: 2,
+                duration: Duration::from_secs(1),
+            },
         }
     }
 
@@ -232,7 +286,10 @@ mod tests {
             "| gantry (**2 calls failed**) | 15000 (15000 to 15000) = 0.75× | 63.0 (63.0 to 63.0) = 1.50× | 120 (120 to 120) | 100 |",
             "| gantry | 20.0 MiB | 30.0 MiB |",
         ] {
-            assert!(text.lines().any(|found| found.starts_with(line)), "{line}\nis not in\n{text}");
+            assert!(
+                text.lines().any(|found| found.starts_with(line)),
+                "{line}\nis not in\n{text}"
+            );
         }
     }
 
@@ -240,8 +297,14 @@ mod tests {
     fn json_holds_every_repetition() {
         let json = json(&findings());
         let pass_through = &json["rows"][0]["contestants"]["pass-through"];
-        assert_eq!(pass_through["cpu_us"], serde_json::json!({"median": 42.0, "min": 40.0, "max": 44.0}));
-        assert_eq!(pass_through["repetitions"].as_array().map(Vec::len), Some(2));
+        assert_eq!(
+            pass_through["cpu_us"],
+            serde_json::json!({"median": 42.0, "min": 40.0, "max": 44.0})
+        );
+        assert_eq!(
+            pass_through["repetitions"].as_array().map(Vec::len),
+            Some(2)
+        );
         assert_eq!(json["rss_after_kib"]["gantry"], 30_720);
     }
 }

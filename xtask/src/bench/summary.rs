@@ -11,7 +11,10 @@ pub(crate) struct Spread {
 }
 
 /// The spread of one figure over all samples that have it; None when none has.
-pub(crate) fn spread(samples: &[Sample], figure: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+pub(crate) fn spread(
+    samples: &[Sample],
+    figure: impl Fn(&Sample) -> Option<f64>,
+) -> Option<Spread> {
     spread_of(samples.iter().filter_map(figure).collect())
 }
 
@@ -23,7 +26,11 @@ fn spread_of(mut figures: Vec<f64>) -> Option<Spread> {
         0 => (upper + *figures.get(middle.checked_sub(1)?)?) / 2.0,
         _ => upper,
     };
-    Some(Spread { median, min: *figures.first()?, max: *figures.last()? })
+    Some(Spread {
+        median,
+        min: *figures.first()?,
+        max: *figures.last()?,
+    })
 }
 
 #[cfg(test)]
@@ -32,16 +39,16 @@ mod tests {
 
     #[test]
     fn medians() {
-        let table: [(&[f64], Option<(f64, f64, f64)>); 5] = [
+        let spread = |median, min, max| Some(Spread { median, min, max });
+        let table: [(&[f64], Option<Spread>); 5] = [
             (&[], None),
-            (&[4.0], Some((4.0, 4.0, 4.0))),
-            (&[9.0, 1.0], Some((5.0, 1.0, 9.0))),
-            (&[9.0, 1.0, 2.0], Some((2.0, 1.0, 9.0))),
-            (&[4.0, 3.0, 2.0, 1.0], Some((2.5, 1.0, 4.0))),
+            (&[4.0], spread(4.0, 4.0, 4.0)),
+            (&[9.0, 1.0], spread(5.0, 1.0, 9.0)),
+            (&[9.0, 1.0, 2.0], spread(2.0, 1.0, 9.0)),
+            (&[4.0, 3.0, 2.0, 1.0], spread(2.5, 1.0, 4.0)),
         ];
         for (figures, expected) in table {
-            let got = spread_of(figures.to_vec()).map(|s| (s.median, s.min, s.max));
-            assert_eq!(got, expected, "{figures:?}");
+            assert_eq!(spread_of(figures.to_vec()), expected, "{figures:?}");
         }
     }
 }

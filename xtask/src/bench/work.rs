@@ -40,12 +40,21 @@ impl Pace {
 
 /// The rows that show capacity.
 pub(crate) fn closed_loop() -> Vec<Work> {
-    let row = |name, connections, arguments| Work { name, connections, arguments, pace: Pace::Closed };
+    let row = |name, connections, arguments| Work {
+        name,
+        connections,
+        arguments,
+        pace: Pace::Closed,
+    };
     vec![
         row("100 B JSON, 1 connection", 1, ECHO),
         row(CAPACITY, 16, ECHO),
         row("100 B JSON, 64 connections", 64, ECHO),
-        row("100 B JSON in a session, 16 connections", 16, ECHO_IN_SESSION),
+        row(
+            "100 B JSON in a session, 16 connections",
+            16,
+            ECHO_IN_SESSION,
+        ),
         row("4 KiB JSON, 16 connections", 16, ANSWER_4_KIB),
         row("256 KiB JSON, 16 connections", 16, ANSWER_256_KIB),
         row("ten SSE events, 16 connections", 16, TEN_EVENTS),
@@ -55,5 +64,10 @@ pub(crate) fn closed_loop() -> Vec<Work> {
 
 /// The row that shows added latency.
 pub(crate) fn fixed_rate(pace: Pace) -> Work {
-    Work { name: "100 B JSON at a fixed rate, 16 connections", connections: 16, arguments: ECHO, pace }
+    Work {
+        name: "100 B JSON at a fixed rate, 16 connections",
+        connections: 16,
+        arguments: ECHO,
+        pace,
+    }
 }
