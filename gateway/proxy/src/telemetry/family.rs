@@ -1,0 +1,113 @@
+//! The names of all metrics.
+//!
+//! A name is part of the contract with dashboards and alert rules: it is written here and nowhere
+//! else, and it never changes its meaning. The two duration families follow the semantic
+//! conventions of OpenTelemetry for MCP (`mcp.server.operation.duration` and its client twin).
+
+/// A metric family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    ServerDuration,
+    ClientDuration,
+    Requests,
+    Inflight,
+    OpenStreams,
+    Connections,
+    RequestBytes,
+    ResponseBytes,
+    AuditRecords,
+    AuditOldestUnsent,
+    AuditWalBytes,
+    AuditWalFreeBytes,
+    AuditUnsentRecords,
+    AuditInsertSeconds,
+    AuditInsertRows,
+    AuditInsertFailures,
+    BuildInfo,
+    ReloadSuccess,
+    ReloadTimestamp,
+    Overflow,
+}
+
+impl Family {
+    /// Every family of the gateway's own. The `process_*` families come from the system.
+    pub const ALL: [Self; 20] = [
+        Self::ServerDuration,
+        Self::ClientDuration,
+        Self::Requests,
+        Self::Inflight,
+        Self::OpenStreams,
+        Self::Connections,
+        Self::RequestBytes,
+        Self::ResponseBytes,
+        Self::AuditRecords,
+        Self::AuditOldestUnsent,
+        Self::AuditWalBytes,
+        Self::AuditWalFreeBytes,
+        Self::AuditUnsentRecords,
+        Self::AuditInsertSeconds,
+        Self::AuditInsertRows,
+        Self::AuditInsertFailures,
+        Self::BuildInfo,
+        Self::ReloadSuccess,
+        Self::ReloadTimestamp,
+        Self::Overflow,
+    ];
+
+    /// The name in the exposition.
+    pub const fn name(self) -> &'static str {
+        self.words().0
+    }
+
+    /// One sentence for the exposition's `HELP`.
+    pub const fn help(self) -> &'static str {
+        self.words().1
+    }
+
+    #[rustfmt::skip]
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ServerDuration => ("mcp_server_operation_duration_seconds", "Time from a client's request to the end of the answer."),
+            Self::ClientDuration => ("mcp_client_operation_duration_seconds", "Time that the MCP server took of it."),
+            Self::Requests => ("mcp_gateway_requests_total", "MCP operations by how they ended."),
+            Self::Inflight => ("mcp_gateway_inflight_requests", "Requests that are being answered."),
+            Self::OpenStreams => ("mcp_gateway_open_streams", "Event streams that are open."),
+            Self::Connections => ("mcp_gateway_downstream_connections", "Connections of clients that are open."),
+            Self::RequestBytes => ("mcp_gateway_request_bytes_total", "Bytes of request bodies."),
+            Self::ResponseBytes => ("mcp_gateway_response_bytes_total", "Bytes of answer bodies."),
+            Self::AuditRecords => ("mcp_gateway_audit_records_total", "Audit records that reached a stage; dropped and refused ones are not in the trail."),
+            Self::AuditOldestUnsent => ("mcp_gateway_audit_oldest_unsent_seconds", "Age of the oldest record that is not delivered."),
+            Self::AuditWalBytes => ("mcp_gateway_audit_wal_bytes", "Size of the audit spool."),
+            Self::AuditWalFreeBytes => ("mcp_gateway_audit_wal_free_bytes", "What the audit spool may still grow by."),
+            Self::AuditUnsentRecords => ("mcp_gateway_audit_unsent_records", "Records in the spool that are not delivered."),
+            Self::AuditInsertSeconds => ("mcp_gateway_audit_insert_seconds", "Time that delivered batches took."),
+            Self::AuditInsertRows => ("mcp_gateway_audit_insert_rows", "Rows of delivered batches."),
+            Self::AuditInsertFailures => ("mcp_gateway_audit_insert_failures_total", "Failed tries to deliver a batch."),
+            Self::BuildInfo => ("mcp_gateway_build_info", "The version that is running; always 1."),
+            Self::ReloadSuccess => ("mcp_gateway_config_last_reload_success", "Whether the last configuration that was read is in effect."),
+            Self::ReloadTimestamp => ("mcp_gateway_config_last_reload_timestamp_seconds", "When the configuration in effect was read."),
+            Self::Overflow => ("mcp_gateway_metrics_overflow_total", "Observations counted under __other__ because a label was full."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_of_one_of_two_prefixes() {
+        for (position, family) in Family::ALL.iter().enumerate() {
+            let name = family.name();
+            assert!(
+                name.starts_with("mcp_gateway_") || name.ends_with("_operation_duration_seconds")
+            );
+            assert!(
+                Family::ALL
+                    .iter()
+                    .skip(position + 1)
+                    .all(|other| other.name() != name)
+            );
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The metrics: what is counted, and the page that Prometheus reads.
+//!
+//! A label value never comes straight from a client: methods are those of the protocol, servers
+//! those of the configuration, and a tool's name counts only once a call of it has succeeded. The
+//! number of tools and endpoints is bounded per server. Agents, sessions and traces are never
+//! labels; the audit trail has them.
+
+mod audit;
+mod labels;
+mod series;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use gantry_analytics::{
+    Stats,
+    record::{Kind, Outcome},
+};
+use prometheus::{
+    Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector, process_collector::ProcessCollector,
+};
+
+use super::family::Family;
+use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, SERVER, TOOL, UNKNOWN};
+use series::ServerSeries;
+
+/// The media type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// Upper bounds in seconds. The upper half is that of the semantic conventions; the lower half is
+/// finer, because most of a gateway's calls are shorter than 10 ms.
+const DURATION_BUCKETS: [f64; 17] = [
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0,
+    300.0,
+];
+
+/// One MCP operation that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation<'a> {
+    /// The server's configured name.
+    pub server: &'a str,
+    /// The JSON-RPC method, or the HTTP verb where there was no message.
+    pub method: &'a str,
+    pub kind: Kind,
+    /// The tool's name; it counts where `kind` is [`Kind::Tool`].
+    pub tool: &'a str,
+    pub outcome: Outcome,
+    /// The JSON-RPC error code of the answer; 0 where there was none.
+    pub rpc_code: i32,
+    /// The upstream endpoint that answered; empty where none was asked.
+    pub endpoint: &'a str,
+    /// From the first byte of the request to the last of the answer.
+    pub duration: Duration,
+    /// The upstream's share of it, where one was asked.
+    pub upstream: Option<Duration>,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+}
+
+/// All metrics of one gateway.
+pub struct Metrics {
+    registry: Registry,
+    servers: HashMap<Box<str>, ServerSeries>,
+    /// For requests whose server is not configured.
+    unknown: ServerSeries,
+    connections: IntGauge,
+    reload_success: IntGauge,
+    reload_timestamp: Gauge,
+}
+
+impl Metrics {
+    /// Registers everything for the configured servers.
+    pub fn new(servers: &[&str]) -> Arc<Self> {
+        let registry = Registry::new();
+        let families = Families::register(&registry);
+        let build = Opts::new(Family::BuildInfo.name(), Family::BuildInfo.help());
+        let build = build.const_label("version", env!("CARGO_PKG_VERSION"));
+        register(&registry, IntGauge::with_opts(build)).set(1);
+        // Without /proc there is nothing to collect, and the gateway serves all the same.
+        let _ = registry.register(Box::new(ProcessCollector::for_self()));
+        let series = |name: &&str| (Box::from(*name), ServerSeries::new(name, &families));
+        let metrics = Self {
+            servers: servers.iter().map(series).collect(),
+            unknown: ServerSeries::new(UNKNOWN, &families),
+            connections: register(&registry, IntGauge::with_opts(opts(Family::Connections))),
+            reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
+            reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
+            registry,
+        };
+        metrics.reloaded(Some(SystemTime::now()));
+        Arc::new(metrics)
+    }
+
+    /// Counts an operation that has ended. Allocates only the first time that its labels occur.
+    pub fn observe(&self, operation: &Operation<'_>) {
+        self.server(operation.server).observe(operation);
+    }
+
+    /// Counts a request as being answered until the guard is dropped.
+    pub fn in_flight(&self, server: &str) -> Counted {
+        Counted::up(&self.server(server).inflight)
+    }
+
+    /// Counts an event stream as open until the guard is dropped.
+    pub fn open_stream(&self, server: &str) -> Counted {
+        Counted::up(&self.server(server).open_streams)
+    }
+
+    /// Counts a client's connection as open until the guard is dropped.
+    pub fn connection(&self) -> Counted {
+        Counted::up(&self.connections)
+    }
+
+    /// Notes that a configuration was read and took effect at `since`, or that it was refused.
+    pub fn reloaded(&self, since: Option<SystemTime>) {
+        self.reload_success.set(i64::from(since.is_some()));
+        let age = since.and_then(|since| since.duration_since(SystemTime::UNIX_EPOCH).ok());
+        if let Some(age) = age {
+            self.reload_timestamp.set(age.as_secs_f64());
+        }
+    }
+
+    /// The page for Prometheus (text format 0.0.4), with the audit trail's figures of this moment.
+    pub fn render(&self, stats: &Stats) -> String {
+        let mut page = String::new();
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut page) {
+            // What was encoded so far is still a whole number of families.
+            tracing::error!(%error, "cannot encode metrics");
+        }
+        audit::write(&mut page, stats);
+        page
+    }
+
+    fn server(&self, name: &str) -> &ServerSeries {
+        self.servers.get(name).unwrap_or(&self.unknown)
+    }
+}
+
+/// Holds a gauge one higher until it is dropped.
+#[derive(Debug)]
+#[must_use = "the gauge falls again when this is dropped"]
+pub struct Counted(IntGauge);
+
+impl Counted {
+    fn up(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The families whose series are made as they are needed.
+#[derive(Clone)]
+struct Families {
+    requests: IntCounterVec,
+    server_duration: HistogramVec,
+    client_duration: HistogramVec,
+    inflight: IntGaugeVec,
+    open_streams: IntGaugeVec,
+    request_bytes: IntCounterVec,
+    response_bytes: IntCounterVec,
+    overflow: IntCounterVec,
+}
+
+impl Families {
+    fn register(registry: &Registry) -> Self {
+        let counters =
+            |family, labels: &[&str]| register(registry, IntCounterVec::new(opts(family), labels));
+        let gauges = |family| register(registry, IntGaugeVec::new(opts(family), &[SERVER]));
+        let durations = |family: Family, labels: &[&str]| {
+            let opts = HistogramOpts::new(family.name(), family.help());
+            let opts = opts.buckets(DURATION_BUCKETS.to_vec());
+            register(registry, HistogramVec::new(opts, labels))
+        };
+        Self {
+            requests: counters(Family::Requests, &[SERVER, METHOD, TOOL, OUTCOME]),
+            server_duration: durations(Family::ServerDuration, &[SERVER, METHOD, ERROR_TYPE]),
+            client_duration: durations(
+                Family::ClientDuration,
+                &[SERVER, ENDPOINT, METHOD, ERROR_TYPE],
+            ),
+            inflight: gauges(Family::Inflight),
+            open_streams: gauges(Family::OpenStreams),
+            request_bytes: counters(Family::RequestBytes, &[SERVER]),
+            response_bytes: counters(Family::ResponseBytes, &[SERVER]),
+            overflow: counters(Family::Overflow, &[FAMILY]),
+        }
+    }
+}
+
+fn opts(family: Family) -> Opts {
+    Opts::new(family.name(), family.help())
+}
+
+/// Registers a collector that was just made.
+#[expect(
+    clippy::expect_used,
+    reason = "names and labels are constants, each registered once: the first test shows it"
+)]
+fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: prometheus::Result<C>,
+) -> C {
+    let collector = collector.expect("constant names are valid");
+    registry
+        .register(Box::new(collector.clone()))
+        .expect("each family is registered once");
+    collector
+}
+
+#[cfg(test)]
+mod tests;

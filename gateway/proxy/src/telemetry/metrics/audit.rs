@@ -1,0 +1,73 @@
+//! The audit trail's figures in the exposition.
+//!
+//! The trail counts for itself; its figures are read when the page is, and never kept here.
+
+use std::fmt::{Display, Write as _};
+
+use gantry_analytics::Stats;
+
+use crate::telemetry::family::Family;
+
+/// Appends the audit families in the text format 0.0.4. Label values are words of our own, which
+/// need no escaping.
+pub(super) fn write(page: &mut String, stats: &Stats) {
+    let stages = [
+        ("accepted", stats.accepted_rows),
+        ("written", stats.written_rows),
+        ("delivered", stats.delivered_rows),
+        ("refused", stats.refused_rows),
+        ("dropped", stats.lost_rows),
+    ];
+    head(page, Family::AuditRecords, "counter");
+    for (stage, rows) in stages {
+        labelled(page, Family::AuditRecords, "stage", stage, rows);
+    }
+    gauge(
+        page,
+        Family::AuditOldestUnsent,
+        stats.oldest_unsent.as_secs_f64(),
+    );
+    gauge(page, Family::AuditWalBytes, stats.wal_bytes);
+    gauge(page, Family::AuditWalFreeBytes, stats.wal_free_bytes);
+    gauge(page, Family::AuditUnsentRecords, stats.unsent_rows);
+    let seconds = stats.insert_time.as_secs_f64();
+    summary(page, Family::AuditInsertSeconds, seconds, stats.inserts);
+    summary(
+        page,
+        Family::AuditInsertRows,
+        stats.delivered_rows,
+        stats.inserts,
+    );
+    head(page, Family::AuditInsertFailures, "counter");
+    for (reason, count) in stats.insert_failures {
+        labelled(
+            page,
+            Family::AuditInsertFailures,
+            "reason",
+            reason.as_str(),
+            count,
+        );
+    }
+}
+
+// Writing into a `String` cannot fail.
+
+fn head(page: &mut String, family: Family, kind: &str) {
+    let (name, help) = (family.name(), family.help());
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn labelled(page: &mut String, family: Family, label: &str, word: &str, value: u64) {
+    let _ = writeln!(page, "{}{{{label}=\"{word}\"}} {value}", family.name());
+}
+
+fn gauge(page: &mut String, family: Family, value: impl Display) {
+    head(page, family, "gauge");
+    let _ = writeln!(page, "{} {value}", family.name());
+}
+
+fn summary(page: &mut String, family: Family, sum: impl Display, count: u64) {
+    head(page, family, "summary");
+    let name = family.name();
+    let _ = writeln!(page, "{name}_sum {sum}\n{name}_count {count}");
+}

@@ -1,0 +1,235 @@
+use gantry_analytics::stats::FailureReason;
+
+use super::*;
+
+fn stats() -> Stats {
+    let mut insert_failures = FailureReason::ALL.map(|reason| (reason, 0));
+    insert_failures[1].1 = 3;
+    Stats {
+        accepted_rows: 12,
+        written_rows: 11,
+        refused_rows: 1,
+        delivered_rows: 9,
+        unsent_rows: 2,
+        unsent_bytes: 600,
+        oldest_unsent: Duration::from_millis(1_500),
+        lost_rows: 0,
+        wal_bytes: 4_096,
+        wal_free_bytes: 1_000_000,
+        inserts: 2,
+        insert_time: Duration::from_millis(30),
+        last_insert_time: Duration::from_millis(10),
+        last_insert_rows: 4,
+        insert_failures,
+    }
+}
+
+const CALL: Operation<'_> = Operation {
+    server: "orders",
+    method: "tools/call",
+    kind: Kind::Tool,
+    tool: "get",
+    outcome: Outcome::Ok,
+    rpc_code: 0,
+    endpoint: "10.0.0.1:8000",
+    duration: Duration::from_millis(3),
+    upstream: Some(Duration::from_millis(2)),
+    request_bytes: 100,
+    response_bytes: 2_000,
+};
+
+/// The value of one series, written as it stands on the page.
+fn value(page: &str, series: &str) -> Option<f64> {
+    let line = page.lines().find(|line| {
+        line.rsplit_once(' ')
+            .is_some_and(|(name, _)| name == series)
+    })?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+#[track_caller]
+fn check(metrics: &Metrics, series: &str, expected: Option<f64>) {
+    let page = metrics.render(&stats());
+    assert_eq!(value(&page, series), expected, "{series}\n{page}");
+}
+
+fn requests(tool: &str, outcome: &str) -> String {
+    format!(
+        "mcp_gateway_requests_total{{gen_ai_tool_name=\"{tool}\",mcp_method_name=\"tools/call\",outcome=\"{outcome}\",server=\"orders\"}}"
+    )
+}
+
+#[test]
+fn a_call_is_counted_timed_and_weighed() {
+    let metrics = Metrics::new(&["orders"]);
+    metrics.observe(&CALL);
+    metrics.observe(&Operation {
+        outcome: Outcome::ToolError,
+        upstream: None,
+        ..CALL
+    });
+    check(&metrics, &requests("get", "ok"), Some(1.0));
+    check(&metrics, &requests("get", "tool_error"), Some(1.0));
+    check(
+        &metrics,
+        "mcp_gateway_request_bytes_total{server=\"orders\"}",
+        Some(200.0),
+    );
+    check(
+        &metrics,
+        "mcp_gateway_response_bytes_total{server=\"orders\"}",
+        Some(4_000.0),
+    );
+    let duration = "mcp_server_operation_duration_seconds_bucket{error_type=\"\",mcp_method_name=\"tools/call\",server=\"orders\",le=";
+    check(&metrics, &format!("{duration}\"0.0025\"}}"), Some(0.0));
+    check(&metrics, &format!("{duration}\"0.005\"}}"), Some(1.0));
+    let upstream = "mcp_client_operation_duration_seconds_count{endpoint=\"10.0.0.1:8000\",error_type=\"\",mcp_method_name=\"tools/call\",server=\"orders\"}";
+    check(&metrics, upstream, Some(1.0));
+    let failed = "mcp_server_operation_duration_seconds_count{error_type=\"tool_error\",mcp_method_name=\"tools/call\",server=\"orders\"}";
+    check(&metrics, failed, Some(1.0));
+}
+
+#[test]
+fn guards_rise_and_fall() {
+    let metrics = Metrics::new(&["orders"]);
+    let inflight = "mcp_gateway_inflight_requests{server=\"orders\"}";
+    let streams = "mcp_gateway_open_streams{server=\"orders\"}";
+    let one = metrics.in_flight("orders");
+    let two = metrics.in_flight("orders");
+    let stream = metrics.open_stream("orders");
+    let connection = metrics.connection();
+    check(&metrics, inflight, Some(2.0));
+    check(&metrics, streams, Some(1.0));
+    check(&metrics, "mcp_gateway_downstream_connections", Some(1.0));
+    drop((one, two, stream, connection));
+    check(&metrics, inflight, Some(0.0));
+    check(&metrics, streams, Some(0.0));
+    check(&metrics, "mcp_gateway_downstream_connections", Some(0.0));
+}
+
+#[test]
+fn a_tool_has_a_name_once_it_has_succeeded() {
+    let metrics = Metrics::new(&["orders"]);
+    let refused = Operation {
+        outcome: Outcome::RpcError,
+        rpc_code: -32602,
+        ..CALL
+    };
+    metrics.observe(&refused);
+    check(&metrics, &requests("__unknown__", "rpc_error"), Some(1.0));
+    check(&metrics, &requests("get", "rpc_error"), None);
+    metrics.observe(&CALL);
+    metrics.observe(&refused);
+    check(&metrics, &requests("get", "rpc_error"), Some(1.0));
+    check(&metrics, &requests("__unknown__", "rpc_error"), Some(1.0));
+}
+
+#[test]
+fn labels_are_bounded() {
+    let metrics = Metrics::new(&["orders"]);
+    for index in 0..210 {
+        let [tool, endpoint] = [format!("tool-{index}"), format!("10.0.0.{index}:80")];
+        metrics.observe(&Operation {
+            tool: &tool,
+            endpoint: &endpoint,
+            ..CALL
+        });
+    }
+    metrics.observe(&Operation {
+        tool: &"x".repeat(129),
+        ..CALL
+    });
+    check(&metrics, &requests("tool-199", "ok"), Some(1.0));
+    check(&metrics, &requests("tool-200", "ok"), None);
+    check(&metrics, &requests("__other__", "ok"), Some(11.0));
+    let overflow = |family| format!("mcp_gateway_metrics_overflow_total{{family=\"{family}\"}}");
+    check(
+        &metrics,
+        &overflow("mcp_gateway_requests_total"),
+        Some(11.0),
+    );
+    // 64 endpoints have a name; the last call above came from one that was one too many already.
+    check(
+        &metrics,
+        &overflow("mcp_client_operation_duration_seconds"),
+        Some(146.0),
+    );
+}
+
+#[test]
+fn what_clients_make_up_becomes_no_label() {
+    let metrics = Metrics::new(&["orders"]);
+    metrics.observe(&Operation {
+        server: "made-up",
+        method: "made/up",
+        tool: "made up",
+        outcome: Outcome::BadRequest,
+        rpc_code: -12345,
+        upstream: None,
+        ..CALL
+    });
+    drop(metrics.in_flight("made-up"));
+    let page = metrics.render(&stats());
+    assert!(!page.contains("made") && !page.contains("12345"), "{page}");
+    check(
+        &metrics,
+        "mcp_gateway_requests_total{gen_ai_tool_name=\"__unknown__\",mcp_method_name=\"__other__\",outcome=\"bad_request\",server=\"__unknown__\"}",
+        Some(1.0),
+    );
+}
+
+#[test]
+fn the_trails_figures_are_those_of_the_moment() {
+    let metrics = Metrics::new(&[]);
+    for (series, expected) in [
+        ("mcp_gateway_audit_records_total{stage=\"accepted\"}", 12.0),
+        ("mcp_gateway_audit_records_total{stage=\"delivered\"}", 9.0),
+        ("mcp_gateway_audit_records_total{stage=\"refused\"}", 1.0),
+        ("mcp_gateway_audit_records_total{stage=\"dropped\"}", 0.0),
+        ("mcp_gateway_audit_oldest_unsent_seconds", 1.5),
+        ("mcp_gateway_audit_unsent_records", 2.0),
+        ("mcp_gateway_audit_wal_bytes", 4_096.0),
+        ("mcp_gateway_audit_insert_seconds_sum", 0.03),
+        ("mcp_gateway_audit_insert_seconds_count", 2.0),
+        ("mcp_gateway_audit_insert_rows_sum", 9.0),
+        (
+            "mcp_gateway_audit_insert_failures_total{reason=\"timeout\"}",
+            3.0,
+        ),
+    ] {
+        check(&metrics, series, Some(expected));
+    }
+}
+
+#[test]
+fn every_family_is_on_the_page() {
+    let metrics = Metrics::new(&["orders"]);
+    for index in 0..=200 {
+        metrics.observe(&Operation {
+            tool: &index.to_string(),
+            ..CALL
+        });
+    }
+    let page = metrics.render(&stats());
+    for family in Family::ALL {
+        let help = format!(
+            "# HELP {} {}\n# TYPE {} ",
+            family.name(),
+            family.help(),
+            family.name()
+        );
+        assert_eq!(page.matches(&help).count(), 1, "{}", family.name());
+    }
+    assert!(page.contains("\nprocess_resident_memory_bytes "), "{page}");
+    check(
+        &metrics,
+        "mcp_gateway_config_last_reload_success",
+        Some(1.0),
+    );
+    metrics.reloaded(None);
+    check(
+        &metrics,
+        "mcp_gateway_config_last_reload_success",
+        Some(0.0),
+    );
+}
