@@ -26,6 +26,9 @@ const RUN_MAX: Duration = Duration::from_secs(600);
 /// A scenario that takes longer than this fails, in milliseconds.
 const SCENARIO_MS_MAX: u32 = 60_000;
 
+/// How much of the suite's own words an error repeats.
+const SAID_CHARS_MAX: usize = 2_000;
+
 /// Why the suite could not be run, as opposed to what it found.
 #[derive(Debug, thiserror::Error)]
 pub enum ConformanceError {
@@ -37,6 +40,8 @@ pub enum ConformanceError {
     Run(#[source] std::io::Error),
     #[error("run the conformance suite: it took longer than {} s", RUN_MAX.as_secs())]
     Slow,
+    #[error("run the conformance suite: it left no results and said: {0}")]
+    NoResults(String),
     #[error(transparent)]
     Requirements(#[from] RequirementsError),
     #[error(transparent)]
@@ -154,15 +159,18 @@ pub async fn run(url: &str, requirements: &str) -> Result<Report, ConformanceErr
         .arg(results.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true);
     // The exit code only repeats that a scenario failed, which the results say better.
-    tokio::time::timeout(RUN_MAX, child.status())
+    let ended = tokio::time::timeout(RUN_MAX, child.output())
         .await
         .map_err(|_| ConformanceError::Slow)?
         .map_err(ConformanceError::Run)?;
 
     let mut found = result::read(results.path())?;
+    if found.is_empty() {
+        return Err(ConformanceError::NoResults(beginning(&ended.stderr)));
+    }
     let scenario = |(name, scored): (String, bool)| {
         let checks = found.remove(&name);
         let ran = checks.is_some();
@@ -176,6 +184,14 @@ pub async fn run(url: &str, requirements: &str) -> Result<Report, ConformanceErr
         )
     };
     Ok(Report::new(wanted.into_iter().map(scenario).collect()))
+}
+
+/// As much of what a program said as an error should carry.
+fn beginning(said: &[u8]) -> String {
+    String::from_utf8_lossy(said)
+        .chars()
+        .take(SAID_CHARS_MAX)
+        .collect()
 }
 
 /// Where the suite is installed, and what runs it.
