@@ -69,16 +69,20 @@ async fn reply(
             pause(delay).await;
             stream.write_all(out).await
         }
-        Answer::Events { count, delay } => {
+        Answer::Events {
+            count,
+            delay,
+            token,
+            last,
+        } => {
             // One write per event, as a server does that flushes what it has.
             for event in 0..count {
                 pause(delay).await;
-                answer::progress(event, count, out);
+                answer::progress(&token, event, count, out);
                 stream.write_all(out).await?;
                 out.clear();
             }
-            answers.last_event(request, out);
-            stream.write_all(out).await
+            stream.write_all(&last).await
         }
         Answer::Silence => {
             stream.write_all(out).await?;

@@ -82,7 +82,7 @@ pub async fn run(options: Options) -> Result<Report, Fault> {
         .map(Journal::create)
         .transpose()?;
     let run = Arc::new(Run {
-        calls: Calls::new(&options),
+        calls: Calls::new(&options)?,
         target,
         schedule: Schedule::new(options.extent, options.rate, options.timeout),
         tally: Tally::new()?,

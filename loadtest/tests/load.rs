@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use gantry_loadtest::load::{self, Era, Extent, Options, Report, Work};
-use gantry_loadtest::{echo, load::Fault};
+use gantry_loadtest::{echo, fixture, load::Fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -93,6 +93,63 @@ async fn every_call_gets_its_answer() {
             assert_eq!(report.reconnects, 0, "{what}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_fixture_answers_in_both_eras() {
+    let fixture = fixture::start(fixture::Options {
+        extra_tools: 50,
+        ..fixture::Options::default()
+    });
+    let fixture = fixture.await.expect("the fixture starts");
+    let works = [
+        (Work::echo("echo", 100).expect("small"), 1),
+        (Work::sized("sized", 256 * 1024, 0, 0), 1),
+        (Work::sized("sized", 50, 10, 0), 11),
+        (Work::List, 1),
+    ];
+    for era in [Era::Stateless, Era::Session] {
+        for (work, events) in works.clone() {
+            let what = format!("{era:?} {work:?}")
+                .chars()
+                .take(80)
+                .collect::<String>();
+            let options = Options::calls(&fixture.url(), 20).expect("a good url");
+            let report = run(Options {
+                connections: 4,
+                era,
+                work,
+                ..options
+            })
+            .await;
+            assert_eq!((report.calls, report.results), (20, 20), "{what}: {report}");
+            assert!(
+                report.events >= 20 * events,
+                "{what}: {} events",
+                report.events
+            );
+        }
+    }
+    fixture.stop();
+}
+
+#[tokio::test]
+async fn an_unknown_tool_is_an_error_of_the_servers() {
+    let fixture = fixture::start(fixture::Options::default())
+        .await
+        .expect("the fixture starts");
+    let work = Work::Call {
+        tool: "no-such-tool".into(),
+        arguments: "{}".into(),
+        progress: false,
+    };
+    let options = Options::calls(&fixture.url(), 3).expect("a good url");
+    let report = run(Options { work, ..options }).await;
+    assert_eq!(
+        report.failures.get("rpc error -32602"),
+        Some(&3),
+        "{report}"
+    );
 }
 
 #[tokio::test]

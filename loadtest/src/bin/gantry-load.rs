@@ -31,7 +31,7 @@ struct Arguments {
     /// The tool. Names ending in `echo` and `sized` get their arguments from the options below.
     #[arg(long, default_value = "echo")]
     tool: String,
-    /// Arguments of the tool, as a JSON object.
+    /// Arguments of the tool, as a JSON object; each string "{id}" in it becomes the call's id.
     #[arg(long)]
     arguments: Option<String>,
     /// Length of the text that `echo` is given.
@@ -81,6 +81,7 @@ impl Arguments {
             return Ok(Work::Call {
                 tool: self.tool.clone(),
                 arguments: arguments.clone(),
+                progress: false,
             });
         }
         if self.tool.ends_with("echo") {

@@ -20,12 +20,17 @@ const EVENTS_HEAD: &[u8] =
 const SERVER: &str = "{\"name\":\"gantry-echo\",\"version\":\"1\"}";
 
 /// How what was written is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// In one piece, after the delay.
     Whole { delay: Duration },
-    /// The head, then `count` events with the delay before each, then the last one.
-    Events { count: u32, delay: Duration },
+    /// The head, then `count` progress notifications under the JSON `token` with the delay before each, then `last`.
+    Events {
+        count: u32,
+        delay: Duration,
+        token: String,
+        last: Vec<u8>,
+    },
     /// The head, then nothing until the caller leaves.
     Silence,
 }
@@ -44,6 +49,14 @@ struct Message<'a> {
 struct Params<'a> {
     #[serde(borrow)]
     arguments: Option<Arguments<'a>>,
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<Meta<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "progressToken")]
+    progress_token: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -99,13 +112,7 @@ impl Answers {
             return at_once;
         };
         match message.method.as_ref() {
-            "tools/call" => {
-                return call(
-                    id,
-                    message.params.and_then(|p| p.arguments).unwrap_or_default(),
-                    out,
-                );
-            }
+            "tools/call" => return call(id, message.params, out),
             "tools/list" => result(out, id, "", &self.list),
             "ping" => result(out, id, "", "{}"),
             "initialize" => {
@@ -134,36 +141,21 @@ impl Answers {
         }
         at_once
     }
-
-    /// Writes the event that answers a call whose answer is a stream, and the stream's end.
-    pub(super) fn last_event(&self, request: &Request, out: &mut Vec<u8>) {
-        let Ok(message) = serde_json::from_slice::<Message<'_>>(&request.body) else {
-            return;
-        };
-        let bytes = message
-            .params
-            .and_then(|p| p.arguments)
-            .map_or(0, |a| a.bytes.min(ANSWER_BYTES_MAX));
-        let id = message.id.map_or("null", RawValue::get);
-        let mut event = Vec::with_capacity(bytes + 256);
-        event.extend_from_slice(b"data: ");
-        filled(id, bytes, &mut event);
-        event.extend_from_slice(b"\n\n");
-        chunk(&event, out);
-        out.extend_from_slice(b"0\r\n\r\n");
-    }
 }
 
 /// Writes the progress notification number `event` of `count`, as one chunk.
-pub(super) fn progress(event: u32, count: u32, out: &mut Vec<u8>) {
+pub(super) fn progress(token: &str, event: u32, count: u32, out: &mut Vec<u8>) {
     let message = format!(
-        "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{{\"progressToken\":\"bench\",\
+        "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{{\"progressToken\":{token},\
          \"progress\":{event},\"total\":{count},\"message\":\"step {event} of {count} is done\"}}}}\n\n"
     );
     chunk(message.as_bytes(), out);
 }
 
-fn call(id: &str, arguments: Arguments<'_>, out: &mut Vec<u8>) -> Answer {
+fn call(id: &str, params: Option<Params<'_>>, out: &mut Vec<u8>) -> Answer {
+    let (arguments, meta) = params.map_or((None, None), |params| (params.arguments, params.meta));
+    let arguments = arguments.unwrap_or_default();
+    let bytes = arguments.bytes.min(ANSWER_BYTES_MAX);
     let delay = Duration::from_millis(arguments.delay_ms);
     if let Some(text) = arguments.text {
         let (before, after) = around(id);
@@ -171,16 +163,34 @@ fn call(id: &str, arguments: Arguments<'_>, out: &mut Vec<u8>) -> Answer {
         json(out, "200 OK", "", &parts);
     } else if arguments.events > 0 {
         out.extend_from_slice(EVENTS_HEAD);
+        let token = meta
+            .and_then(|meta| meta.progress_token)
+            .map_or("null", RawValue::get);
+        let last = last_event(id, bytes);
         return Answer::Events {
             count: arguments.events,
             delay,
+            token: token.to_owned(),
+            last,
         };
     } else {
-        let mut body = Vec::with_capacity(arguments.bytes.min(ANSWER_BYTES_MAX) + 256);
-        filled(id, arguments.bytes.min(ANSWER_BYTES_MAX), &mut body);
+        let mut body = Vec::with_capacity(bytes + 256);
+        filled(id, bytes, &mut body);
         json(out, "200 OK", "", &[&body]);
     }
     Answer::Whole { delay }
+}
+
+/// The event that answers a call with a text of `bytes`, and the stream's end.
+fn last_event(id: &str, bytes: usize) -> Vec<u8> {
+    let mut event = Vec::with_capacity(bytes + 256);
+    event.extend_from_slice(b"data: ");
+    filled(id, bytes, &mut event);
+    event.extend_from_slice(b"\n\n");
+    let mut out = Vec::with_capacity(event.len() + 32);
+    chunk(&event, &mut out);
+    out.extend_from_slice(b"0\r\n\r\n");
+    out
 }
 
 /// What stands before and after the text in the answer to a call.
@@ -273,9 +283,12 @@ mod tests {
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
         let answer = answers.answer(&request, &mut out);
-        if let Answer::Events { count, .. } = answer {
-            (0..count).for_each(|event| progress(event, count, &mut out));
-            answers.last_event(&request, &mut out);
+        if let Answer::Events {
+            count, token, last, ..
+        } = &answer
+        {
+            (0..*count).for_each(|event| progress(token, event, *count, &mut out));
+            out.extend_from_slice(last);
         }
         (answer, String::from_utf8(out).expect("UTF-8"))
     }
@@ -312,14 +325,11 @@ mod tests {
     #[test]
     fn sized_streams_its_events_and_then_the_answer() {
         let (answer, text) = answer_to(
-            r#"{"id":4,"method":"tools/call","params":{"name":"sized","arguments":{"bytes":9,"events":3}}}"#,
+            r#"{"id":4,"method":"tools/call","params":{"name":"sized","arguments":{"bytes":9,"events":3},"_meta":{"progressToken":"p"}}}"#,
         );
-        assert_eq!(
-            answer,
-            Answer::Events {
-                count: 3,
-                delay: Duration::ZERO
-            }
+        assert!(
+            matches!(answer, Answer::Events { count: 3, .. }),
+            "{answer:?}"
         );
         let events: Vec<serde_json::Value> = text
             .lines()
@@ -330,7 +340,7 @@ mod tests {
         assert!(
             events[..3]
                 .iter()
-                .all(|event| event["method"] == "notifications/progress")
+                .all(|event| event["params"]["progressToken"] == "p")
         );
         assert_eq!(
             (events[3]["id"].as_u64(), text.ends_with("\r\n0\r\n\r\n")),

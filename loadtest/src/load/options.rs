@@ -24,8 +24,13 @@ pub enum Era {
 /// What is asked in every call.
 #[derive(Clone, Debug)]
 pub enum Work {
-    /// `tools/call` of `tool` with `arguments`, which is the text of a JSON object.
-    Call { tool: String, arguments: String },
+    /// `tools/call` of `tool` with `arguments`, which is the text of a JSON object. Each string `"{id}"` in it becomes
+    /// the call's id. With `progress` the call asks for progress notifications.
+    Call {
+        tool: String,
+        arguments: String,
+        progress: bool,
+    },
     /// `tools/list`.
     List,
 }
@@ -40,6 +45,7 @@ impl Work {
         Ok(Self::Call {
             tool: tool.to_owned(),
             arguments,
+            progress: false,
         })
     }
 
@@ -50,6 +56,7 @@ impl Work {
         Self::Call {
             tool: tool.to_owned(),
             arguments,
+            progress: events > 0,
         }
     }
 }
@@ -137,7 +144,10 @@ impl Options {
                 return wrong("ids", "1 to 64 letters, digits and -_.:");
             }
         }
-        if let Work::Call { tool, arguments } = &self.work {
+        if let Work::Call {
+            tool, arguments, ..
+        } = &self.work
+        {
             if tool.is_empty()
                 || !tool
                     .bytes()
@@ -226,6 +236,7 @@ mod tests {
                     o.work = Work::Call {
                         tool: "a\"b".into(),
                         arguments: "{}".into(),
+                        progress: false,
                     }
                 },
                 "tool",
@@ -235,6 +246,7 @@ mod tests {
                     o.work = Work::Call {
                         tool: "a".into(),
                         arguments: "[]".into(),
+                        progress: false,
                     }
                 },
                 "arguments",
