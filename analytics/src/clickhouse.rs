@@ -1,10 +1,22 @@
 //! Where the trail is delivered: a ClickHouse over HTTP, and what its refusals mean.
 
-use std::fmt;
+use std::{error::Error as _, fmt, fmt::Write as _, io, time::Duration};
 
 use ::clickhouse::{Client, Compression, error::Error};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 
 use crate::stats::FailureReason;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+/// ClickHouse closes idle connections after three seconds by default.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest part of a refusal's text that is logged.
+const REFUSAL_CHARS_MAX: usize = 300;
 
 /// A ClickHouse server, or the embedded store.
 #[derive(Clone)]
@@ -27,23 +39,50 @@ impl Store {
         }
     }
 
-    /// A client of the store's database.
-    pub(crate) fn client(&self) -> Client {
-        self.server_client().with_database(&self.database)
+    /// A client of the store's database. Costs a read of the machine's certificates when the
+    /// store speaks TLS: make one and keep it.
+    pub(crate) fn connect(&self) -> Result<Client, ConnectError> {
+        Ok(self.connect_server()?.with_database(&self.database))
     }
 
     /// A client that names no database: one that is not there yet cannot be named.
-    pub(crate) fn server_client(&self) -> Client {
-        let client = Client::default()
+    pub(crate) fn connect_server(&self) -> Result<Client, ConnectError> {
+        let client = http_client(&self.url)?
             .with_url(&self.url)
             .with_user(&self.user)
             .with_compression(Compression::Lz4)
             .with_product_info("gantry", env!("CARGO_PKG_VERSION"));
-        match &self.password {
+        Ok(match &self.password {
             Some(password) => client.with_password(password),
             None => client,
-        }
+        })
     }
+}
+
+/// Why no connection to a store can even be tried.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS to the store needs this machine's trusted certificates")]
+pub struct ConnectError(#[from] io::Error);
+
+/// The `clickhouse` crate's own client panics on a machine without trusted certificates, as many
+/// containers are, even when the store speaks plain HTTP.
+fn http_client(url: &str) -> Result<Client, ConnectError> {
+    let mut http = HttpConnector::new();
+    http.set_keepalive(Some(TCP_KEEPALIVE));
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let mut builder = HyperClient::builder(TokioExecutor::new());
+    builder.pool_idle_timeout(POOL_IDLE_TIMEOUT);
+    if !url.starts_with("https:") {
+        return Ok(Client::with_http_client(builder.build(http)));
+    }
+    http.enforce_http(false);
+    let provider = rustls::crypto::ring::default_provider();
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(provider)?
+        .https_only()
+        .enable_http1()
+        .wrap_connector(http);
+    Ok(Client::with_http_client(builder.build(https)))
 }
 
 impl fmt::Debug for Store {
@@ -67,6 +106,30 @@ pub(crate) fn reason_of(error: &Error) -> FailureReason {
         }
         _ => FailureReason::Other,
     }
+}
+
+/// A failed request in words that may stand in a log.
+///
+/// ClickHouse quotes values in the texts of some refusals, and values of the trail are personal
+/// data. Its text is therefore given only where it speaks of something else than rows.
+pub(crate) fn describe(error: &Error) -> String {
+    if let Error::BadResponse(text) = error
+        && let Some(code) = exception_code(text)
+        && matches!(
+            reason_of_code(code),
+            FailureReason::Data | FailureReason::Other
+        )
+    {
+        return format!("ClickHouse exception {code}; its own log has the text");
+    }
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        // Writing to a `String` does not fail.
+        let _ = write!(words, ": {source}");
+        cause = source.source();
+    }
+    words.chars().take(REFUSAL_CHARS_MAX).collect()
 }
 
 /// The number in `Code: 60. DB::Exception: …`.
@@ -107,6 +170,16 @@ mod tests {
         let mut store = Store::new("http://127.0.0.1:8123");
         store.password = Some("sesame".to_owned());
         assert!(!format!("{store:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn rows_quoted_in_a_refusal_are_not_repeated() {
+        let quoting = "Code: 27. DB::Exception: Cannot parse input: ada@example.com";
+        let words = describe(&Error::BadResponse(quoting.to_owned()));
+        assert!(words.contains("27") && !words.contains("ada"), "{words}");
+        let missing = "Code: 60. DB::Exception: Table gantry.audit_log does not exist";
+        let words = describe(&Error::BadResponse(missing.to_owned()));
+        assert!(words.contains("does not exist"), "{words}");
     }
 
     #[test]

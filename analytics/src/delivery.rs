@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{Log, Store};
+use crate::{Log, Store, clickhouse::ConnectError};
 use courier::Courier;
 
 /// What a stop waits beyond its deadline for the thread to see that it has passed.
@@ -50,6 +50,8 @@ impl Default for Settings {
 /// Why the delivery could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("cannot prepare the connection to the audit store")]
+    Connect(#[from] ConnectError),
     #[error("cannot start the audit delivery's runtime")]
     Runtime(#[source] io::Error),
     #[error("cannot start the audit delivery's thread")]
@@ -73,7 +75,7 @@ impl Delivery {
             .map_err(StartError::Runtime)?;
         let (stop, stop_seen) = watch::channel(None);
         let (stopped_sender, stopped) = mpsc::channel();
-        let courier = Courier::new(log.spool().clone(), store, settings, stop_seen);
+        let courier = Courier::new(log.spool().clone(), store, settings, stop_seen)?;
         let thread = thread::Builder::new()
             .name("audit-delivery".to_owned())
             .spawn(move || {

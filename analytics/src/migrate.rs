@@ -8,7 +8,11 @@ use ::clickhouse::{Client, Row, error::Error};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{Store, clickhouse::reason_of, stats::FailureReason};
+use crate::{
+    Store,
+    clickhouse::{ConnectError, reason_of},
+    stats::FailureReason,
+};
 
 /// The table that remembers; it must be there before anything can be remembered.
 const BOOKKEEPING: &str = include_str!("../migrations/schema_migrations.sql");
@@ -52,6 +56,8 @@ pub struct Applied {
 /// Why the store could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
+    #[error("cannot prepare the connection to the store")]
+    Connect(#[from] ConnectError),
     #[error("cannot {operation}")]
     Store {
         operation: String,
@@ -80,7 +86,8 @@ pub async fn migrate(store: &Store, dry_run: bool) -> Result<Vec<Applied>, Migra
         let operation = operation.to_owned();
         move |source| MigrateError::Store { operation, source }
     };
-    let applied = applied(store)
+    let client = store.connect()?;
+    let applied = applied(&client)
         .await
         .map_err(failed("read which migrations were applied"))?;
     refuse_changed(&applied)?;
@@ -89,10 +96,9 @@ pub async fn migrate(store: &Store, dry_run: bool) -> Result<Vec<Applied>, Migra
         return Ok(missing.into_iter().map(applied_now).collect());
     }
     let database = format!("CREATE DATABASE IF NOT EXISTS {}", store.database);
-    run(&store.server_client(), &database)
+    run(&store.connect_server()?, &database)
         .await
         .map_err(failed("create the database"))?;
-    let client = store.client();
     for statement in statements_of(BOOKKEEPING) {
         run(&client, statement)
             .await
@@ -110,8 +116,8 @@ pub async fn migrate(store: &Store, dry_run: bool) -> Result<Vec<Applied>, Migra
 }
 
 /// The migrations that the store lacks.
-pub(crate) async fn missing(store: &Store) -> Result<Vec<Migration>, Error> {
-    applied(store).await.map(|applied| not_in(&applied))
+pub(crate) async fn missing(client: &Client) -> Result<Vec<Migration>, Error> {
+    applied(client).await.map(|applied| not_in(&applied))
 }
 
 async fn apply(client: &Client, store: &Store, migration: Migration) -> Result<(), Error> {
@@ -141,9 +147,8 @@ struct AppliedRow {
 }
 
 /// What `schema_migrations` remembers; nothing when there is none yet.
-async fn applied(store: &Store) -> Result<Vec<AppliedRow>, Error> {
-    let rows = store
-        .client()
+async fn applied(client: &Client) -> Result<Vec<AppliedRow>, Error> {
+    let rows = client
         .query("SELECT version, toString(sha256) AS sha256 FROM schema_migrations FINAL ORDER BY version")
         .fetch_all()
         .await;

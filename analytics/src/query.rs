@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use ::clickhouse::{Client, error::Error};
 
-use crate::Store;
+use crate::{Store, clickhouse::ConnectError};
 
 /// Longest time for one statement.
 pub const QUERY_SECONDS_MAX: u32 = 60;
@@ -38,6 +38,8 @@ impl Format {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
+    #[error("cannot prepare the connection to the store")]
+    Connect(#[from] ConnectError),
     #[error("the store refused the query")]
     Store(#[from] Error),
     #[error("cannot write the answer")]
@@ -52,7 +54,7 @@ pub async fn query(
     out: &mut impl Write,
 ) -> Result<(), QueryError> {
     let sql = sql.trim().trim_end_matches(';');
-    let mut answer = reading_client(store)
+    let mut answer = reading_client(store)?
         .with_setting("output_format_pretty_color", "0")
         .with_setting("output_format_pretty_row_numbers", "0")
         .query_raw(sql)
@@ -65,12 +67,13 @@ pub async fn query(
 }
 
 /// A client that can only read, within the limits.
-pub(crate) fn reading_client(store: &Store) -> Client {
-    store
-        .client()
+pub(crate) fn reading_client(store: &Store) -> Result<Client, ConnectError> {
+    let client = store
+        .connect()?
         .with_setting("readonly", "2")
         .with_setting("max_execution_time", QUERY_SECONDS_MAX.to_string())
         .with_setting("max_result_rows", RESULT_ROWS_MAX.to_string())
         .with_setting("max_result_bytes", RESULT_BYTES_MAX.to_string())
-        .with_setting("result_overflow_mode", "throw")
+        .with_setting("result_overflow_mode", "throw");
+    Ok(client)
 }

@@ -7,10 +7,13 @@ mod line;
 
 use std::{collections::BTreeMap, fmt::Write as _, ops::ControlFlow, time::Duration};
 
-use ::clickhouse::error::Error;
+use ::clickhouse::{Client, error::Error};
 use serde::Deserialize;
 
-use crate::{Store, query::reading_client};
+use crate::{
+    Store,
+    query::{QueryError, reading_client},
+};
 
 /// Time between two looks at the store.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -53,11 +56,15 @@ pub struct Row {
 }
 
 /// The newest `rows` rows, oldest of them first.
-pub async fn recent(store: &Store, rows: u32) -> Result<Vec<Row>, Error> {
+pub async fn recent(store: &Store, rows: u32) -> Result<Vec<Row>, QueryError> {
+    Ok(newest(&reading_client(store)?, rows).await?)
+}
+
+async fn newest(client: &Client, rows: u32) -> Result<Vec<Row>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM audit_log ORDER BY ts DESC, gateway DESC, epoch DESC, seq DESC LIMIT {rows}"
     );
-    let mut rows: Vec<Row> = reading_client(store).query_raw(&sql).fetch_all().await?;
+    let mut rows: Vec<Row> = client.query_raw(&sql).fetch_all().await?;
     rows.reverse();
     Ok(rows)
 }
@@ -73,16 +80,17 @@ pub async fn tail(
     store: &Store,
     rows: u32,
     mut show: impl FnMut(&Row) -> ControlFlow<()>,
-) -> Result<(), Error> {
-    let mut seen = seen_now(store).await?;
-    for row in recent(store, rows).await? {
+) -> Result<(), QueryError> {
+    let client = reading_client(store)?;
+    let mut seen = seen_now(&client).await?;
+    for row in newest(&client, rows).await? {
         // A row that came since then has its turn below, in its gateway's order.
         if seen.holds(&row) && show(&row).is_break() {
             return Ok(());
         }
     }
     loop {
-        let mut new = look(store, &seen).await?;
+        let mut new = look(&client, &seen).await?;
         new.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
         for row in &new {
             seen.note(row);
@@ -133,23 +141,23 @@ struct SeenRow {
     last: u64,
 }
 
-async fn seen_now(store: &Store) -> Result<Seen, Error> {
+async fn seen_now(client: &Client) -> Result<Seen, Error> {
     let sql = format!(
         "SELECT gateway, epoch, max(seq) AS last FROM audit_log WHERE {LOOKBACK} GROUP BY gateway, epoch"
     );
-    let rows: Vec<SeenRow> = reading_client(store).query_raw(&sql).fetch_all().await?;
+    let rows: Vec<SeenRow> = client.query_raw(&sql).fetch_all().await?;
     let last_of = |row: SeenRow| ((row.gateway, row.epoch), row.last);
     Ok(Seen(rows.into_iter().map(last_of).collect()))
 }
 
 /// Rows not seen yet. They are cut off in the order of identity: what is left out comes with the
 /// next look, and nothing before it is ever skipped.
-async fn look(store: &Store, seen: &Seen) -> Result<Vec<Row>, Error> {
+async fn look(client: &Client, seen: &Seen) -> Result<Vec<Row>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM audit_log WHERE {LOOKBACK} AND {} ORDER BY gateway, epoch, seq LIMIT {LOOK_ROWS_MAX}",
         seen.condition()
     );
-    reading_client(store).query_raw(&sql).fetch_all().await
+    client.query_raw(&sql).fetch_all().await
 }
 
 fn order_of(row: &Row) -> (i64, &str, u32, u64) {

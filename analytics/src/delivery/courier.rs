@@ -1,8 +1,7 @@
 //! The delivery's loop: wait, read, make durable, send, acknowledge.
 
 use std::{
-    error::Error,
-    fmt, io,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +13,7 @@ use tokio::{sync::watch, time};
 use super::{Settings, backoff::Backoff};
 use crate::{
     Store,
-    clickhouse::reason_of,
+    clickhouse::{ConnectError, describe, reason_of},
     columns::insert_statement,
     migrate,
     stats::FailureReason,
@@ -26,7 +25,6 @@ const PIECE_BYTES: usize = 1024 * 1024;
 
 pub(super) struct Courier {
     spool: Arc<Spool>,
-    store: Store,
     client: Client,
     statement: String,
     settings: Settings,
@@ -62,20 +60,16 @@ impl DeliverError {
             Self::Schema(source) | Self::Insert { source, .. } => reason_of(source),
         }
     }
-}
 
-/// An error with its causes, in one line.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(source) = cause {
-            write!(f, ": {source}")?;
-            cause = source.source();
+    /// What happened and why, for the log.
+    fn words(&self) -> String {
+        match self {
+            Self::Log { source, .. } => format!("{self}: {source}"),
+            Self::NotMigrated { .. } => self.to_string(),
+            Self::Schema(source) | Self::Insert { source, .. } => {
+                format!("{self}: {}", describe(source))
+            }
         }
-        Ok(())
     }
 }
 
@@ -85,17 +79,16 @@ impl Courier {
         store: Store,
         settings: Settings,
         stop: watch::Receiver<Option<Instant>>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
             spool,
-            client: store.client(),
-            store,
+            client: store.connect()?,
             statement: insert_statement(),
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
             settings,
             stop,
             is_schema_known: false,
-        }
+        })
     }
 
     /// Delivers until told to stop, then what is left, until nothing is or the time is over.
@@ -163,7 +156,7 @@ impl Courier {
         if self.is_schema_known {
             return Ok(());
         }
-        let look = migrate::missing(&self.store);
+        let look = migrate::missing(&self.client);
         let missing = time::timeout(self.settings.insert_timeout, look)
             .await
             .unwrap_or(Err(::clickhouse::error::Error::TimedOut))
@@ -211,7 +204,7 @@ impl Courier {
         };
         tracing::warn!(
             reason = reason.as_str(),
-            error = %Chain(error),
+            error = error.words(),
             retry_ms = pause.as_millis() as u64,
             "audit delivery: {advice}"
         );

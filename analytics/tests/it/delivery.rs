@@ -1,11 +1,16 @@
 //! Delivery into the store: every row once, whatever breaks in between.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
 
 use gantry_analytics::{Delivery, Log, Stats, Store, delivery::Settings, stats::FailureReason};
 use tempfile::tempdir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -207,27 +212,33 @@ impl Drop for Deaf {
     }
 }
 
+/// Passes one connection on, until its first insert; from then on it answers nothing more.
 async fn pass(mut client: TcpStream, store: String) {
-    let mut head = vec![0; 4096];
-    let Ok(read) = client.read(&mut head).await else {
-        return;
-    };
-    head.truncate(read);
-    let is_insert = head.windows(6).any(|word| word == b"INSERT");
     let mut store = TcpStream::connect(store).await.unwrap();
-    store.write_all(&head).await.unwrap();
     let (mut from_client, mut to_client) = client.split();
     let (mut from_store, mut to_store) = store.split();
+    let has_inserted = AtomicBool::new(false);
+    let requests = async {
+        let mut piece = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut piece).await {
+            let sent = &piece[..read];
+            if sent.windows(12).any(|words| words == b"query=INSERT") {
+                has_inserted.store(true, Relaxed);
+            }
+            to_store.write_all(sent).await.unwrap();
+        }
+        to_store.shutdown().await.unwrap();
+    };
     let answers = async {
-        if is_insert {
-            // Read, so that the store finishes, and thrown away.
-            copy(&mut from_store, &mut tokio::io::sink()).await
-        } else {
-            copy(&mut from_store, &mut to_client).await
+        let mut piece = vec![0; 64 * 1024];
+        // Read to the end in any case, so that the store finishes.
+        while let Ok(read @ 1..) = from_store.read(&mut piece).await {
+            if !has_inserted.load(Relaxed) {
+                to_client.write_all(&piece[..read]).await.unwrap();
+            }
         }
     };
-    // Ends when either end hangs up; how is of no interest.
-    let _ = tokio::join!(copy(&mut from_client, &mut to_store), answers);
+    tokio::join!(requests, answers);
 }
 
 fn pending_in(dir: &Path) -> serde_json::Value {
