@@ -1,1 +1,49 @@
-fn main() {}
+//! `gantry`: the gateway and the tools around it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// An MCP gateway: the reverse proxy between AI agents and the MCP servers that they use.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway.
+    Run {
+        /// The configuration.
+        #[arg(short, long)]
+        config: PathBuf,
+    },
+    /// Checks a configuration: prints every fault at once, or what is in effect.
+    Check {
+        /// The configuration.
+        #[arg(short, long)]
+        config: PathBuf,
+    },
+    /// Prints the JSON Schema of the configuration.
+    Schema {
+        /// Prints the reference in Markdown instead.
+        #[arg(long)]
+        reference: bool,
+    },
+    /// Reads and keeps the audit trail.
+    Audit {
+        #[command(subcommand)]
+        command: gantry::cli::audit::Command,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run { config } => gantry::cli::run::run(&config),
+        Command::Check { config } => gantry::cli::check::run(&config),
+        Command::Schema { reference } => gantry::cli::schema::run(reference),
+        Command::Audit { command } => gantry::cli::audit::run(command),
+    }
+}

@@ -135,6 +135,21 @@ pub struct ClickHouse {
     pub database: String,
 }
 
+impl ClickHouse {
+    /// The store in the terms of the trail's own crate.
+    pub fn store(&self) -> gantry_analytics::Store {
+        gantry_analytics::Store {
+            url: self.url.to_string(),
+            user: self.user.clone(),
+            password: self
+                .password
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
+            database: self.database.clone(),
+        }
+    }
+}
+
 /// Where the trail waits on disk.
 #[derive(Clone, Debug)]
 pub struct Spool {

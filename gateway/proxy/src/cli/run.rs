@@ -1,0 +1,25 @@
+//! `gantry run`: the gateway itself.
+
+use std::{path::Path, process::ExitCode};
+
+use crate::{config, server, telemetry::logs};
+
+/// Runs the gateway that the file at `path` configures, until it is told to end.
+pub fn run(path: &Path) -> ExitCode {
+    let config = match config::load(path) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return ExitCode::from(super::FAULTY_CONFIGURATION);
+        }
+    };
+    let _flushed_at_exit = logs::start(config.telemetry.log);
+    match server::serve(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the gateway cannot run");
+            eprintln!("gantry: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a caller is told when a call is refused: the one place where a fault becomes a status, a
+//! JSON-RPC code and a public text.
+//!
+//! The public text never carries the operator's detail (addresses, file names, library errors);
+//! that is what `Display` is for, and it goes to the log and the record.
+
+use std::time::Duration;
+
+use gantry_analytics::record::Outcome;
+use gantry_mcp::{frame::Malformed, headers::Mismatch, jsonrpc};
+
+use crate::{
+    auth::Unauthenticated, guardrails::Blocked, limits::Limited, policy::Denied,
+    routing::UnknownServer, upstream::Failed,
+};
+
+/// When a caller may try again after the gateway could not keep its own promises.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Every way in which a request ends before an answer of the server reaches the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Not the path of an MCP endpoint.
+    #[error("no MCP endpoint at this path")]
+    Path,
+    /// The path names a server that is not configured.
+    #[error(transparent)]
+    Server(#[from] UnknownServer),
+    /// A method that MCP does not use.
+    #[error("method is not POST, GET or DELETE")]
+    Method,
+    /// `Host` names something else than this listener.
+    #[error("host {0:?} is not one of listen.hosts")]
+    Host(String),
+    /// A page of this origin may not call the gateway.
+    #[error("origin {0:?} is not one of listen.origins")]
+    Origin(String),
+    /// The headers are larger than `requests.header_bytes_max`.
+    #[error("request headers are larger than {max} bytes")]
+    HeadersTooLarge {
+        /// The maximum, in bytes.
+        max: u64,
+    },
+    /// The body is larger than `requests.body_bytes_max`.
+    #[error("request body is larger than {max} bytes")]
+    BodyTooLarge {
+        /// The maximum, in bytes.
+        max: u64,
+        /// The JSON text of the request's id, where it stood early enough to be read.
+        id: Option<String>,
+    },
+    /// The body did not arrive within `requests.read_timeout`.
+    #[error("request body did not arrive in time")]
+    BodyTimeout,
+    /// The body broke off.
+    #[error("request body broke off: {0}")]
+    BodyBroken(String),
+    /// `Mcp-Session-Id` is not a session id.
+    #[error("Mcp-Session-Id is not visible ASCII or too long")]
+    Session,
+    /// The body is not JSON in UTF-8, as its headers say.
+    #[error("content type or encoding is not that of plain JSON")]
+    MediaType,
+    /// The body is not one JSON-RPC message.
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+    /// The headers and the message disagree, or the revision is not spoken here.
+    #[error("{0}")]
+    Mismatch(#[from] Mismatch),
+    /// Nobody knows the caller.
+    #[error("{0}")]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The caller may not do this.
+    #[error("{0}")]
+    Denied(#[from] Denied),
+    /// A limit is reached.
+    #[error("{0}")]
+    Limited(#[from] Limited),
+    /// A guardrail stopped the message.
+    #[error("{0}")]
+    Blocked(#[from] Blocked),
+    /// The server could not be reached or did not answer.
+    #[error("{0}")]
+    Failed(#[from] Failed),
+    /// The trail cannot take another record, and a call that cannot be recorded is not made.
+    #[error("the audit trail accepts no records")]
+    Unrecorded,
+}
+
+/// What the caller sees of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON-RPC error code (2026-07-28, "Error Codes").
+    pub code: i64,
+    /// The JSON-RPC error message.
+    pub message: String,
+    /// The JSON text of the error's `data`.
+    pub data: Option<String>,
+    /// `Retry-After`, in whole seconds.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// The status, code and text that this fault is answered with.
+    pub fn answer(&self) -> Answer {
+        use jsonrpc::{INTERNAL_ERROR, INVALID_REQUEST};
+        let (status, code, message) = match self {
+            Self::Path => (404, INVALID_REQUEST, "no MCP endpoint at this path".into()),
+            Self::Server(_) => (404, INVALID_REQUEST, "no such MCP server".into()),
+            Self::Method => (405, INVALID_REQUEST, "use POST, GET or DELETE".into()),
+            Self::Host(_) => (403, INVALID_REQUEST, "this host is not served here".into()),
+            Self::Origin(_) => (403, INVALID_REQUEST, "this origin is not allowed".into()),
+            Self::HeadersTooLarge { .. } => (431, INVALID_REQUEST, self.to_string()),
+            Self::BodyTooLarge { .. } => (413, INVALID_REQUEST, self.to_string()),
+            Self::BodyTimeout => (408, INVALID_REQUEST, self.to_string()),
+            Self::BodyBroken(_) => (400, INVALID_REQUEST, "request body broke off".into()),
+            Self::Session => (400, INVALID_REQUEST, self.to_string()),
+            Self::MediaType => (
+                415,
+                INVALID_REQUEST,
+                "send application/json in UTF-8, without content encoding".into(),
+            ),
+            Self::Malformed(fault) => (400, fault.code(), fault.to_string()),
+            Self::Mismatch(fault) => (fault.http_status, fault.code, fault.to_string()),
+            Self::Unauthenticated(_) => (401, INVALID_REQUEST, "authentication required".into()),
+            Self::Denied(_) => (403, INVALID_REQUEST, "not allowed".into()),
+            Self::Limited(_) => (429, INTERNAL_ERROR, "rate limit reached".into()),
+            Self::Blocked(_) => (400, INVALID_REQUEST, "blocked by a guardrail".into()),
+            Self::Failed(fault) if fault.is_timeout() => (
+                504,
+                INTERNAL_ERROR,
+                "the MCP server did not answer in time".into(),
+            ),
+            Self::Failed(Failed::Request { .. }) => (
+                400,
+                INVALID_REQUEST,
+                "the request cannot be forwarded".into(),
+            ),
+            Self::Failed(Failed::NoEndpoint { .. } | Failed::Connect { .. }) => (
+                502,
+                INTERNAL_ERROR,
+                "the MCP server cannot be reached".into(),
+            ),
+            Self::Failed(_) => (
+                502,
+                INTERNAL_ERROR,
+                "the exchange with the MCP server broke".into(),
+            ),
+            Self::Unrecorded => (
+                503,
+                INTERNAL_ERROR,
+                "the gateway accepts no calls right now".into(),
+            ),
+        };
+        Answer {
+            status,
+            code,
+            message,
+            data: self.data(),
+            retry_after: self.retry_after(),
+        }
+    }
+
+    /// What the record says happened.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unauthenticated(_) => Outcome::Unauthenticated,
+            Self::Denied(_) | Self::Host(_) | Self::Origin(_) => Outcome::Denied,
+            Self::Limited(_) => Outcome::RateLimited,
+            Self::Blocked(_) => Outcome::Guardrail,
+            Self::Failed(Failed::Abandoned) => Outcome::Cancelled,
+            Self::Failed(Failed::Request { .. }) => Outcome::BadRequest,
+            Self::Failed(fault) if fault.is_timeout() => Outcome::Timeout,
+            Self::Failed(_) => Outcome::UpstreamError,
+            Self::Unrecorded => Outcome::GatewayError,
+            _ => Outcome::BadRequest,
+        }
+    }
+
+    /// The rule that refused, where one did.
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::Denied(denied) => Some(denied.rule),
+            Self::Limited(limited) => Some(limited.rule),
+            Self::Blocked(blocked) => Some(blocked.rule),
+            _ => None,
+        }
+    }
+
+    /// The JSON text of the request's id, where the fault itself had to find it.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Malformed(fault) => fault.id.as_deref(),
+            Self::BodyTooLarge { id, .. } => id.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn data(&self) -> Option<String> {
+        match self {
+            Self::Mismatch(fault) => fault.data.clone(),
+            _ => None,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Limited(limited) => Some(limited.retry_after),
+            Self::Unrecorded => Some(RETRY_AFTER),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! A request as the listener hands it over: read whole, bounded, not yet understood.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use gantry_mcp::headers::{Head, Mismatch};
+use http::{HeaderMap, HeaderName};
+
+use crate::upstream::Verb;
+
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// One request at `/mcp/{server}`.
+#[derive(Debug)]
+pub struct Request {
+    /// What the client does.
+    pub verb: Verb,
+    /// The `{server}` of the path.
+    pub server: String,
+    /// All headers, as they came.
+    pub headers: HeaderMap,
+    /// The whole body; empty unless the verb is POST.
+    pub body: Bytes,
+    /// The other end of the connection.
+    pub client: IpAddr,
+}
+
+/// The headers that mirror the message, for the check that they say the same.
+///
+/// # Errors
+/// [`Mismatch`] when one of them occurs twice.
+pub(super) fn mirrored(headers: &HeaderMap) -> Result<Head<'_>, Mismatch> {
+    Head::read(
+        headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes())),
+    )
+}

@@ -1,0 +1,137 @@
+//! The request, top to bottom. The order is the product's promise: a denied call spends no quota,
+//! a refused call never reaches a server, and every exit is recorded.
+
+use std::future::Future;
+
+use gantry_mcp::{
+    frame::{self, Frame},
+    headers::{self, Era},
+    method::Method,
+    session,
+};
+
+use super::{
+    Gateway, Refusal, Request, Trail,
+    request::{SESSION_ID, mirrored},
+};
+use crate::{
+    auth, guardrails, limits, policy, routing,
+    upstream::{Exchange, Terms, Verb},
+};
+
+/// A server's answer under way, and how it is to be delivered.
+pub struct Reply {
+    /// The exchange that the answer comes from.
+    pub exchange: Exchange,
+    /// Whether the caller's departure cancels the call at the server.
+    pub cancellable: bool,
+    /// Whether the answer is a stream that lives as long as both ends want.
+    pub endless: bool,
+}
+
+/// Takes a request through every stage and begins the exchange with its server.
+///
+/// `departure` resolves when the caller has gone away.
+///
+/// # Errors
+/// The [`Refusal`] of the first stage that refuses.
+pub async fn run(
+    gateway: &Gateway,
+    request: Request,
+    trail: &mut Trail,
+    departure: impl Future<Output = ()>,
+) -> Result<Reply, Refusal> {
+    let Request {
+        verb,
+        server,
+        headers,
+        body,
+        client,
+    } = request;
+    if !gateway.log.accepting() {
+        return Err(Refusal::Unrecorded);
+    }
+    let call = match verb {
+        Verb::Post => Some(frame::parse(&body, &gateway.bounds)?),
+        Verb::Get | Verb::Delete => None,
+    };
+    trail.read(call.as_ref(), verb);
+    let era = check_headers(call.as_ref(), &headers)?;
+    trail.classified(era);
+    let server = gateway.routes.find(&server)?;
+    trail.addressed(server);
+
+    let caller = auth::identify(gateway.identity, client)?;
+    trail.identified(&caller);
+
+    let subject = call.as_ref().and_then(subject);
+    let method = call.as_ref().map_or(verb.as_str(), method_name);
+    let permit = policy::check(&gateway.policy, caller, server.name(), method, subject)?;
+    trail.permitted(&permit);
+
+    let ticket = limits::admit(&gateway.limits, &permit)?;
+    let terms = terms(verb, era, method);
+    let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
+    let target = routing::choose(server, &permit, &screened);
+
+    trail.sending();
+    let traceparent = trail.traceparent();
+    let sent = gateway.upstream.send(
+        &gateway.pools,
+        terms,
+        ticket,
+        target,
+        screened,
+        &traceparent,
+        trail.attempts(),
+        departure,
+    );
+    let exchange = sent.await?;
+    trail.answering(&exchange);
+    Ok(Reply {
+        exchange,
+        cancellable: terms.cancellable,
+        endless: terms.endless,
+    })
+}
+
+fn check_headers(
+    call: Option<&Frame<'_>>,
+    headers: &http::HeaderMap,
+) -> Result<Option<Era>, Refusal> {
+    for id in headers.get_all(&SESSION_ID) {
+        if !session::is_valid(id.as_bytes()) {
+            return Err(Refusal::Session);
+        }
+    }
+    match call {
+        Some(frame) => Ok(Some(headers::classify(frame, &mirrored(headers)?)?)),
+        None => Ok(None),
+    }
+}
+
+/// Closing means cancelling in the modern era, and for streams that a client opened for itself; in
+/// the legacy era a broken connection must not be read as a cancellation (2025-11-25, "Sending
+/// Messages to the Server").
+fn terms(verb: Verb, era: Option<Era>, method: &str) -> Terms {
+    let listen = Method::parse(method).is_some_and(Method::is_listen);
+    Terms {
+        verb,
+        cancellable: verb == Verb::Get || matches!(era, Some(Era::Modern(_))),
+        endless: verb == Verb::Get || listen,
+    }
+}
+
+fn method_name<'a>(frame: &'a Frame<'_>) -> &'a str {
+    match frame {
+        Frame::Request(call) | Frame::Notification(call) => &call.method,
+        Frame::Response(_) => "response",
+    }
+}
+
+fn subject<'a>(frame: &'a Frame<'_>) -> Option<&'a str> {
+    match frame {
+        Frame::Request(call) | Frame::Notification(call) => call.subject(),
+        Frame::Response(_) => None,
+    }
+}

@@ -1,0 +1,192 @@
+//! Reading one request: its path, its door, its size, its time.
+
+use bytes::{Bytes, BytesMut};
+use gantry_mcp::frame::{self, Bounds};
+use http::{HeaderMap, Method, header};
+use pingora_core::protocols::http::ServerSession;
+use tokio::time::timeout;
+
+use super::origin::Door;
+use crate::{
+    config::Requests,
+    pipeline::{Refusal, Request, Trail},
+    upstream::Verb,
+};
+
+/// Where the servers are mounted.
+const MOUNT: &str = "/mcp/";
+
+/// How much of a body that is too large is read to find the id that its refusal should carry.
+const PREFIX_BYTES_MAX: usize = 64 * 1024;
+
+/// The name of the server that a path is about.
+pub(super) fn server_name(path: &str) -> Option<&str> {
+    path.strip_prefix(MOUNT)
+        .filter(|name| !name.is_empty() && !name.contains('/'))
+}
+
+/// Reads a request whole.
+///
+/// # Errors
+/// The [`Refusal`] that says which bound or rule it broke.
+pub(super) async fn read(
+    session: &mut ServerSession,
+    door: &Door,
+    bounds: &Requests,
+    trail: &mut Trail,
+) -> Result<Request, Refusal> {
+    let client = client_ip(session);
+    let head = session.req_header();
+    door.admit(host(head), &head.headers)?;
+    let server = server_name(head.uri.path())
+        .ok_or(Refusal::Path)?
+        .to_owned();
+    let verb = verb(&head.method)?;
+    bound_headers(&head.headers, bounds.header_bytes_max)?;
+    let headers = head.headers.clone();
+    let body = match verb {
+        Verb::Post => {
+            check_media_type(&headers)?;
+            let reading = read_body(session, &headers, bounds.body_bytes_max);
+            match timeout(bounds.read_timeout, reading).await {
+                Ok(body) => body?,
+                Err(_) => return Err(Refusal::BodyTimeout),
+            }
+        }
+        Verb::Get | Verb::Delete => Bytes::new(),
+    };
+    trail.received(body.len());
+    Ok(Request {
+        verb,
+        server,
+        headers,
+        body,
+        client,
+    })
+}
+
+/// The address of the other end; the unspecified address where the transport has none.
+pub(super) fn client_ip(session: &ServerSession) -> std::net::IpAddr {
+    session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map_or(std::net::Ipv6Addr::UNSPECIFIED.into(), |inet| {
+            inet.ip().to_canonical()
+        })
+}
+
+/// `Host` in HTTP/1.1, `:authority` in HTTP/2.
+pub(super) fn host(head: &pingora_http::RequestHeader) -> Option<&str> {
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    let field = head.headers.get(header::HOST);
+    authority.or_else(|| field.and_then(|value| value.to_str().ok()))
+}
+
+fn verb(method: &Method) -> Result<Verb, Refusal> {
+    match *method {
+        Method::POST => Ok(Verb::Post),
+        Method::GET => Ok(Verb::Get),
+        Method::DELETE => Ok(Verb::Delete),
+        _ => Err(Refusal::Method),
+    }
+}
+
+fn bound_headers(headers: &HeaderMap, max: u64) -> Result<(), Refusal> {
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes as u64 > max {
+        return Err(Refusal::HeadersTooLarge { max });
+    }
+    Ok(())
+}
+
+/// A message that is encoded, or is in another charset, would be read differently by the server
+/// than it was read here.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain = match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) => encoding.as_bytes().eq_ignore_ascii_case(b"identity"),
+        None => true,
+    };
+    let text = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let json = parts.next() == Some("application/json");
+    let utf8 = parts
+        .filter_map(|parameter| parameter.strip_prefix("charset="))
+        .all(|charset| charset.trim_matches('"') == "utf-8");
+    if plain && json && utf8 {
+        Ok(())
+    } else {
+        Err(Refusal::MediaType)
+    }
+}
+
+async fn read_body(
+    session: &mut ServerSession,
+    headers: &HeaderMap,
+    max: u64,
+) -> Result<Bytes, Refusal> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let expects = headers.contains_key(header::EXPECT);
+    if announced.is_some_and(|bytes| bytes > max) && expects {
+        return Err(Refusal::BodyTooLarge { max, id: None });
+    }
+    if expects {
+        let written = session.write_continue_response().await;
+        written.map_err(|fault| Refusal::BodyBroken(fault.to_string()))?;
+    }
+    let limit = usize::try_from(max).unwrap_or(usize::MAX);
+    // A body that is announced as too large is still read as far as its id may stand.
+    let limit = match announced {
+        Some(bytes) if bytes > max => PREFIX_BYTES_MAX.min(limit),
+        _ => limit,
+    };
+    let expected = announced.map_or(0, |bytes| {
+        usize::try_from(bytes).unwrap_or(limit).min(limit)
+    });
+    collect(session, limit, expected, max).await
+}
+
+/// Reads until the end or until `limit` bytes are exceeded. A body that arrives in one piece is
+/// taken as it is.
+async fn collect(
+    session: &mut ServerSession,
+    limit: usize,
+    expected: usize,
+    max: u64,
+) -> Result<Bytes, Refusal> {
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    loop {
+        let chunk = session
+            .read_request_body()
+            .await
+            .map_err(|fault| Refusal::BodyBroken(fault.to_string()))?;
+        let Some(chunk) = chunk else { break };
+        match first.take() {
+            None if rest.is_empty() => first = Some(chunk),
+            Some(head) => {
+                rest.reserve(expected.max(head.len() + chunk.len()));
+                rest.extend_from_slice(&head);
+                rest.extend_from_slice(&chunk);
+            }
+            None => rest.extend_from_slice(&chunk),
+        }
+        let read = first.as_ref().map_or(rest.len(), Bytes::len);
+        if read > limit {
+            let prefix = first.as_deref().unwrap_or(&rest);
+            return Err(Refusal::BodyTooLarge {
+                max,
+                id: frame::peek_id(prefix, &Bounds::default()).map(str::to_owned),
+            });
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}

@@ -1,0 +1,248 @@
+//! One exchange with a server: the request out, the head of the answer, then its body in chunks.
+
+use std::{future::Future, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use pingora_core::{
+    connectors::http::Connector, protocols::http::client::HttpSession as AnyHttpSession,
+};
+use tokio::time::timeout;
+
+use super::{Failed, Pools, Verb, discovery::Endpoint, head};
+use crate::{guardrails::Screened, limits::Ticket, routing::Target};
+
+type HttpSession = AnyHttpSession<()>;
+
+/// Endpoints that are tried for one call when connections cannot be made. Nothing of the call has
+/// been sent then, so that trying again is always safe.
+const CONNECT_ATTEMPTS_MAX: usize = 3;
+
+/// The connections to all servers. One lives as long as the process; configurations come and go.
+pub struct Upstream {
+    connector: Connector,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            connector: Connector::new(None),
+        }
+    }
+}
+
+/// What one call is allowed to do with time and with a caller that leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// What the client does.
+    pub verb: Verb,
+    /// Whether the caller's departure ends the exchange.
+    pub cancellable: bool,
+    /// Whether the exchange may stay silent as long as both ends want.
+    pub endless: bool,
+}
+
+impl Upstream {
+    /// Sends a screened message to its target and waits for the head of the answer.
+    ///
+    /// `departure` resolves when the caller has gone away; it ends the exchange if `terms` say so.
+    /// `attempts` counts the endpoints that were tried.
+    ///
+    /// # Errors
+    /// [`Failed`] says whether the server was unreachable, silent or broken.
+    #[expect(clippy::too_many_arguments, reason = "each is one stage's evidence")]
+    pub async fn send(
+        self: &Arc<Self>,
+        pools: &Pools,
+        terms: Terms,
+        ticket: Ticket,
+        target: Target,
+        screened: Screened,
+        traceparent: &str,
+        attempts: &mut u8,
+        departure: impl Future<Output = ()>,
+    ) -> Result<Exchange, Failed> {
+        let server = Arc::clone(target.server());
+        let (mut headers, body) = screened.into_parts();
+        head::strip(&mut headers);
+        let exchange = async {
+            let (session, endpoint) = self.connect(pools, server.name(), attempts).await?;
+            let request = head::build(terms.verb, &endpoint.url, headers, &body, traceparent)
+                .map_err(|source| Failed::Request {
+                    server: server.name().to_string(),
+                    source,
+                })?;
+            let mut exchange = Exchange {
+                upstream: Arc::clone(self),
+                session,
+                endpoint,
+                target: target.clone(),
+                endless: terms.endless,
+                _ticket: ticket,
+            };
+            let sent = exchange.write(terms.verb, Box::new(request), body).await;
+            // A server may answer before it has read everything (413, 401) and close: its answer
+            // says more than the broken write does.
+            match (sent, exchange.read_head().await) {
+                (_, Ok(())) => Ok(exchange),
+                (Err(fault), Err(_)) | (Ok(()), Err(fault)) => Err(fault),
+            }
+        };
+        let limit = server.timeouts().answer;
+        let bounded = async {
+            if terms.endless {
+                return exchange.await;
+            }
+            timeout(limit, exchange).await.unwrap_or_else(|_| {
+                Err(Failed::AnswerTimeout {
+                    server: server.name().to_string(),
+                })
+            })
+        };
+        if !terms.cancellable {
+            return bounded.await;
+        }
+        tokio::select! {
+            biased;
+            answer = bounded => answer,
+            () = departure => Err(Failed::Abandoned),
+        }
+    }
+
+    async fn connect(
+        &self,
+        pools: &Pools,
+        server: &str,
+        attempts: &mut u8,
+    ) -> Result<(HttpSession, Arc<Endpoint>), Failed> {
+        let tries = pools.size(server).clamp(1, CONNECT_ATTEMPTS_MAX);
+        let mut failed = Failed::NoEndpoint {
+            server: server.to_owned(),
+        };
+        for _ in 0..tries {
+            let Some(endpoint) = pools.pick(server) else {
+                break;
+            };
+            *attempts = attempts.saturating_add(1);
+            match self.connector.get_http_session(&endpoint.peer).await {
+                Ok((session, _reused)) => return Ok((session, endpoint)),
+                Err(source) => {
+                    failed = Failed::Connect {
+                        server: server.to_owned(),
+                        endpoint: endpoint.address,
+                        source,
+                    };
+                }
+            }
+        }
+        Err(failed)
+    }
+}
+
+/// An answer under way. Dropping it closes the exchange at once, which cancels the call at the
+/// server; [`Exchange::finish`] gives the connection back for reuse.
+pub struct Exchange {
+    upstream: Arc<Upstream>,
+    session: HttpSession,
+    endpoint: Arc<Endpoint>,
+    target: Target,
+    endless: bool,
+    _ticket: Ticket,
+}
+
+impl Exchange {
+    /// The answer's status.
+    pub fn status(&self) -> StatusCode {
+        self.session
+            .response_header()
+            .map_or(StatusCode::BAD_GATEWAY, |head| head.status)
+    }
+
+    /// The answer's headers, as the server sent them.
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.session.response_header().map(|head| &head.headers)
+    }
+
+    /// The endpoint that answers, as the record and the metrics name it.
+    pub fn endpoint(&self) -> &Arc<str> {
+        &self.endpoint.label
+    }
+
+    /// The next piece of the answer's body, as it arrived; `None` at its end.
+    ///
+    /// # Errors
+    /// [`Failed::IdleTimeout`] after a longer silence than the server is allowed,
+    /// [`Failed::Broken`] when the connection ends within the body.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failed> {
+        let limit = self.target.server().timeouts().idle;
+        let read = self.session.read_response_body();
+        let chunk = if self.endless {
+            read.await
+        } else {
+            match timeout(limit, read).await {
+                Ok(chunk) => chunk,
+                Err(_) => {
+                    return Err(Failed::IdleTimeout {
+                        server: self.name(),
+                    });
+                }
+            }
+        };
+        chunk.map_err(|source| Failed::Broken {
+            server: self.name(),
+            source,
+        })
+    }
+
+    /// Whether the whole answer has been read.
+    pub fn is_done(&mut self) -> bool {
+        self.session.response_done()
+    }
+
+    /// Ends an exchange whose answer has been read whole.
+    pub async fn finish(self) {
+        let peer = &self.endpoint.peer;
+        self.upstream
+            .connector
+            .release_http_session(self.session, peer, peer.options.idle_timeout)
+            .await;
+    }
+
+    fn name(&self) -> String {
+        self.target.server().name().to_string()
+    }
+
+    async fn write(
+        &mut self,
+        verb: Verb,
+        request: Box<pingora_http::RequestHeader>,
+        body: Bytes,
+    ) -> Result<(), Failed> {
+        let sent = async {
+            self.session.write_request_header(request).await?;
+            if verb == Verb::Post {
+                self.session.write_request_body(body, true).await?;
+            }
+            self.session.finish_request_body().await
+        };
+        sent.await.map_err(|source| Failed::Broken {
+            server: self.target.server().name().to_string(),
+            source,
+        })
+    }
+
+    async fn read_head(&mut self) -> Result<(), Failed> {
+        loop {
+            self.session
+                .read_response_header()
+                .await
+                .map_err(|source| Failed::Broken {
+                    server: self.target.server().name().to_string(),
+                    source,
+                })?;
+            if !self.status().is_informational() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! How an exchange with a server can fail.
+
+use std::net::SocketAddr;
+
+use pingora_core::BError;
+
+/// Why there is no answer, or no whole answer. `Display` is the operator's text: it names the
+/// endpoint and the cause, and is never shown to a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// None of the server's names resolves to an address.
+    #[error("server {server} has no endpoint: its names do not resolve")]
+    NoEndpoint {
+        /// The server's name in the configuration.
+        server: String,
+    },
+    /// No connection could be made, to any endpoint that was tried.
+    #[error("cannot connect to {endpoint} of server {server}: {source}")]
+    Connect {
+        /// The server's name in the configuration.
+        server: String,
+        /// The endpoint that was tried last.
+        endpoint: SocketAddr,
+        /// What the connector says.
+        source: BError,
+    },
+    /// The server did not begin to answer within its `timeouts.answer`.
+    #[error("server {server} did not answer in time")]
+    AnswerTimeout {
+        /// The server's name in the configuration.
+        server: String,
+    },
+    /// The server fell silent within an answer for longer than its `timeouts.idle`.
+    #[error("server {server} fell silent within its answer")]
+    IdleTimeout {
+        /// The server's name in the configuration.
+        server: String,
+    },
+    /// The connection broke, or what came over it is not HTTP.
+    #[error("exchange with server {server} broke: {source}")]
+    Broken {
+        /// The server's name in the configuration.
+        server: String,
+        /// What the connection says.
+        source: BError,
+    },
+    /// The message could not be written as an HTTP request.
+    #[error("request to server {server} cannot be built: {source}")]
+    Request {
+        /// The server's name in the configuration.
+        server: String,
+        /// What is wrong with it.
+        source: BError,
+    },
+    /// The caller went away, which cancels a call in the revisions where closing means cancelling
+    /// (2026-07-28, "Cancellation").
+    #[error("the caller went away")]
+    Abandoned,
+}
+
+impl Failed {
+    /// Whether the server had no time to answer.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::AnswerTimeout { .. } | Self::IdleTimeout { .. })
+    }
+}

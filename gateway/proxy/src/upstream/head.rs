@@ -1,0 +1,163 @@
+//! The head of a request to a server: what is dropped, what is set.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use pingora_core::Result;
+use pingora_http::RequestHeader;
+use url::Url;
+
+/// The three things that a client does at an MCP endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Sends one message.
+    Post,
+    /// Opens the stream of the server's own messages (legacy revisions).
+    Get,
+    /// Ends its session (legacy revisions).
+    Delete,
+}
+
+impl Verb {
+    /// As in the request line, the metrics and the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    fn method(self) -> Method {
+        match self {
+            Self::Post => Method::POST,
+            Self::Get => Method::GET,
+            Self::Delete => Method::DELETE,
+        }
+    }
+}
+
+/// Headers that concern the client's connection or trust and never a server behind the gateway:
+/// hop-by-hop fields (RFC 9110 section 7.6.1), the client's credentials (an MCP server must not be
+/// given a token that was not issued for it), what a browser says about its page, and forwarding
+/// claims that the client could have invented.
+const NOT_FORWARDED: [HeaderName; 20] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    header::ORIGIN,
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::ACCEPT_ENCODING,
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+];
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const VIA: HeaderValue = HeaderValue::from_static("1.1 gantry");
+
+/// Removes what is not forwarded, the fields that `Connection` names included.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in nominated.iter().chain(&NOT_FORWARDED) {
+        headers.remove(name);
+    }
+}
+
+/// Builds the request head for `url` from headers that [`strip`] has gone over.
+pub(super) fn build(
+    verb: Verb,
+    url: &Url,
+    mut headers: HeaderMap,
+    body: &Bytes,
+    traceparent: &str,
+) -> Result<RequestHeader> {
+    if verb == Verb::Post {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    headers.insert(header::VIA, VIA);
+    if let Ok(value) = HeaderValue::from_str(traceparent) {
+        headers.insert(TRACEPARENT, value);
+    }
+    let (host, path) = address_parts(url);
+    let mut request = RequestHeader::build_no_case(verb.method(), path.as_bytes(), None)?;
+    request.insert_header(header::HOST, host)?;
+    for (name, value) in &headers {
+        request.append_header(name.clone(), value.clone())?;
+    }
+    request.set_send_end_stream(verb != Verb::Post);
+    Ok(request)
+}
+
+fn address_parts(url: &Url) -> (&str, &str) {
+    (
+        &url[url::Position::BeforeHost..url::Position::AfterPort],
+        &url[url::Position::BeforePath..url::Position::AfterQuery],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse::<HeaderName>().unwrap(),
+                    value.parse::<HeaderValue>().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn credentials_origin_and_hop_by_hop_fields_stay_behind() {
+        let mut sent = headers(&[
+            ("authorization", "Bearer secret"),
+            ("cookie", "a=b"),
+            ("origin", "https://app.example.com"),
+            ("connection", "keep-alive, x-hop"),
+            ("x-hop", "1"),
+            ("te", "trailers"),
+            ("mcp-session-id", "abc"),
+            ("mcp-param-empty", ""),
+            ("last-event-id", "7"),
+        ]);
+        strip(&mut sent);
+        assert_eq!(
+            sent,
+            headers(&[
+                ("mcp-session-id", "abc"),
+                ("mcp-param-empty", ""),
+                ("last-event-id", "7"),
+            ])
+        );
+    }
+
+    #[test]
+    fn the_host_is_the_servers_own() {
+        let url = Url::parse("http://[::1]:8000/a/mcp?key=1").unwrap();
+        let built = build(Verb::Post, &url, HeaderMap::new(), &Bytes::from("{}"), "").unwrap();
+        assert_eq!(built.headers.get("host").unwrap(), "[::1]:8000");
+        assert_eq!(built.headers.get("content-length").unwrap(), "2");
+        assert_eq!(built.uri.to_string(), "/a/mcp?key=1");
+    }
+}

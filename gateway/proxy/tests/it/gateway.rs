@@ -1,0 +1,235 @@
+//! A real gateway in front of a real server, and what it wrote down.
+
+use std::{net::SocketAddr, path::Path, process::Command, time::Duration};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Process, free_address, program};
+
+/// The password of the stores that tests start.
+pub const STORE_PASSWORD: &str = "only-for-tests";
+
+/// A gateway process with its own configuration, spool and ports.
+pub struct Gateway {
+    process: Option<Process>,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+    pub folder: TempDir,
+    scheme: &'static str,
+}
+
+impl Gateway {
+    /// Starts a gateway; `rest` is the configuration after `listen`, `admin` and the audit spool.
+    pub fn start(rest: &str) -> Self {
+        Self::listening(rest, "", "http")
+    }
+
+    /// As [`Gateway::start`], with what `listen` holds beside its address.
+    pub fn listening(rest: &str, listen: &str, scheme: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (address, admin) = (free_address(), free_address());
+        let text = format!(
+            "listen: {{address: '{address}'{listen}}}\nadmin: '{admin}'\n{}\n",
+            rest.replace("SPOOL", &folder.path().join("spool").display().to_string())
+        );
+        std::fs::write(folder.path().join("gantry.yaml"), text).unwrap();
+        let mut gateway = Self {
+            process: None,
+            address,
+            admin,
+            folder,
+            scheme,
+        };
+        gateway.restart();
+        gateway
+    }
+
+    /// A gateway in front of one server called `server`, without ClickHouse.
+    pub fn before(url: &str) -> Self {
+        Self::start(&format!(
+            "servers: {{server: {{url: '{url}'}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}"
+        ))
+    }
+
+    /// A gateway in front of one server called `server`, delivering to `store`.
+    pub fn recording(url: &str, store: &Store) -> Self {
+        Self::start(&format!(
+            "servers: {{server: {{url: '{url}'}}}}\n{}",
+            store.audit()
+        ))
+    }
+
+    /// Starts the process again, with the same configuration, ports and spool.
+    pub fn restart(&mut self) {
+        self.process = None;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        command
+            .args(["run", "--config"])
+            .arg(self.folder.path().join("gantry.yaml"))
+            .current_dir(self.folder.path())
+            .stderr(log);
+        self.process = Some(Process::accepting(&mut command, self.address));
+    }
+
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().unwrap()
+    }
+
+    /// The MCP endpoint of the server called `name`.
+    pub fn url(&self, name: &str) -> String {
+        format!("{}://{}/mcp/{name}", self.scheme, self.address)
+    }
+
+    /// What the gateway has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// GET on the admin listener.
+    pub async fn admin(&self, path: &str) -> (u16, String) {
+        let response = client()
+            .get(format!("http://{}{path}", self.admin))
+            .send()
+            .await
+            .unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+/// The fixture server.
+pub fn fixture() -> Process {
+    fixture_with(&[])
+}
+
+/// The fixture server, with further arguments.
+pub fn fixture_with(arguments: &[&str]) -> Process {
+    let mut command = Command::new(program("gantry-fixture"));
+    command
+        .args(["--listen", "127.0.0.1:0", "--quiet"])
+        .args(arguments);
+    Process::listening(&mut command)
+}
+
+/// The URL of a fixture's endpoint.
+pub fn endpoint(fixture: &Process) -> String {
+    format!("http://{}/mcp", fixture.address)
+}
+
+/// A real ClickHouse engine with the gateway's tables.
+pub struct Store {
+    process: Process,
+    address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Store {
+    /// Starts an empty store and migrates it.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let process = Self::spawn(folder.path(), address);
+        let store = Self {
+            process,
+            address,
+            folder,
+        };
+        let applied = gantry_analytics::migrate::migrate(&store.client(), false).await;
+        assert!(!applied.unwrap().is_empty());
+        store
+    }
+
+    fn spawn(folder: &Path, address: SocketAddr) -> Process {
+        let mut command = Command::new(program("gantry-store"));
+        command
+            .arg("--data")
+            .arg(folder.join("data"))
+            .args(["--listen", &address.to_string()])
+            .env("GANTRY_STORE_PASSWORD", STORE_PASSWORD);
+        Process::listening(&mut command)
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts again on the same data and port.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.process = Self::spawn(self.folder.path(), self.address);
+    }
+
+    /// As the gateway's sink sees it.
+    pub fn client(&self) -> gantry_analytics::Store {
+        gantry_analytics::Store {
+            url: format!("http://{}", self.address),
+            user: "gantry".to_owned(),
+            password: Some(STORE_PASSWORD.to_owned()),
+            database: "gantry".to_owned(),
+        }
+    }
+
+    /// The `audit:` section that delivers here.
+    pub fn audit(&self) -> String {
+        format!(
+            "audit: {{gateway: test, clickhouse: {{url: 'http://{}', user: gantry, password: {STORE_PASSWORD}}}, spool: {{dir: SPOOL}}}}",
+            self.address
+        )
+    }
+
+    /// The rows of a SELECT.
+    pub async fn select(&self, sql: &str) -> Vec<Value> {
+        let response = client()
+            .post(format!(
+                "http://{}/?default_format=JSONEachRow",
+                self.address
+            ))
+            .basic_auth("gantry", Some(STORE_PASSWORD))
+            .body(sql.to_owned())
+            .send()
+            .await
+            .unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{sql}: {text}");
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Waits until at least `count` rows of the log fulfil `condition`, and returns them in order.
+    pub async fn rows(&self, condition: &str, count: usize) -> Vec<Value> {
+        let sql = format!(
+            "SELECT *, trace_hex FROM gantry.audit_log WHERE {condition} ORDER BY epoch, seq"
+        );
+        let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let rows = self.select(&sql).await;
+            if rows.len() >= count {
+                return rows;
+            }
+            assert!(
+                tokio::time::Instant::now() < patience,
+                "{} of {count} rows: {rows:#?}",
+                rows.len()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// An HTTP client without a pool, so that each request has its own connection.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .no_proxy()
+        .build()
+        .unwrap()
+}
