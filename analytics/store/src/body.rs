@@ -1,4 +1,4 @@
-//! A request's body: decoded as it is read, bounded, and split into the statement's text and its
+//! A request's body put to use: decoded as it is read, bounded, and split into the statement's text and its
 //! data. Data is bytes: nothing here asks what they mean.
 
 use std::io::{self, Cursor, Read};
@@ -10,8 +10,6 @@ use crate::native::Frames;
 use crate::request::{PAIRS_MAX, Request};
 use crate::sql;
 
-/// A body as it travels, at most.
-pub(crate) const BODY_BYTES_MAX: usize = 256 << 20;
 /// A body once decompressed, at most: a small body must not fill the memory.
 const DATA_BYTES_MAX: u64 = 1 << 30;
 /// A statement's text, at most. The engine has a bound of its own, `max_query_size`.
@@ -247,21 +245,137 @@ fn read_form(form: &[u8], boundary: &str, request: &mut Request) -> Result<(), E
 fn read_field(part: &[u8]) -> Option<(&str, &str)> {
     let blank = memchr::memmem::find(part, b"\r\n\r\n")?;
     let headers = std::str::from_utf8(part.get(..blank)?).ok()?;
-    let value = std::str::from_utf8(part.get(blank + 4..)?).ok()?;
     let disposition = headers.lines().find(|line| {
         line.to_ascii_lowercase()
             .starts_with("content-disposition:")
     })?;
-    let mut attributes = disposition
+    let attributes = disposition
         .split(';')
         .skip(1)
         .map(str::trim)
         .filter_map(|attribute| attribute.split_once('='));
-    let is_file = attributes
-        .clone()
-        .any(|(key, _)| key.eq_ignore_ascii_case("filename"));
-    let name = attributes
-        .find(|(key, _)| key.eq_ignore_ascii_case("name"))
-        .map(|(_, name)| name.trim_matches('"'))?;
-    Some((if is_file { "" } else { name }, value))
+    let mut name = None;
+    for (key, value) in attributes {
+        match key.to_ascii_lowercase().as_str() {
+            "filename" => return Some(("", "")),
+            "name" => name = Some(value.trim_matches('"')),
+            _ => {}
+        }
+    }
+    let value = std::str::from_utf8(part.get(blank + 4..)?).ok()?;
+    Some((name.filter(|name| !name.is_empty())?, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(url: &str, headers: &[(&str, &str)]) -> Request {
+        let mut request = axum::http::Request::post(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Request::read(&request.body(()).unwrap().into_parts().0).unwrap()
+    }
+
+    fn read(url: &str, body: &'static [u8]) -> Result<(String, Option<Vec<u8>>), Exception> {
+        let statement = Statement::read(&mut request(url, &[]), Bytes::from_static(body))?;
+        let data = statement.data.map(|mut data| {
+            let mut all = vec![0; 100];
+            let count = data.read(&mut all).unwrap();
+            all.truncate(count);
+            all
+        });
+        Ok((String::from_utf8(statement.text).unwrap(), data))
+    }
+
+    #[test]
+    fn url_and_body_make_one_statement() {
+        let data = |text: &str, data: &[u8]| Ok((text.to_owned(), Some(data.to_vec())));
+        let head = "INSERT INTO t ";
+        assert_eq!(read("/", b"INSERT INTO t FORMAT CSV\n1"), data(head, b"1"));
+        assert_eq!(
+            read("/?query=INSERT+INTO+t+FORMAT+CSV", b"\n1"),
+            data(head, b"\n1")
+        );
+        assert_eq!(
+            read("/?query=INSERT+INTO+t", b"FORMAT CSV\n1"),
+            data("INSERT INTO t\n", b"1")
+        );
+        assert_eq!(
+            read("/?query=INSERT+INTO+t+FORMAT+CSV%0A1", b"2"),
+            data(head, b"1\n2")
+        );
+        assert_eq!(
+            read("/?query=INSERT+INTO+t+FORMAT+CSV", b""),
+            data(head, b"")
+        );
+        assert_eq!(
+            read("/?query=SELECT", b"1"),
+            Ok(("SELECT\n1".to_owned(), None))
+        );
+        assert_eq!(read("/", b" ").unwrap_err().code, code::SYNTAX_ERROR);
+        assert_eq!(
+            read("/", b"SELECT 1; SELECT 2").unwrap_err().code,
+            code::SYNTAX_ERROR
+        );
+    }
+
+    #[test]
+    fn a_form_holds_text_parameters_and_settings() {
+        let form = b"--xyz\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT {a:String}\r\n\
+            --xyz\r\ncontent-disposition: form-data; name=\"param_a\"\r\nContent-Type: text/plain\r\n\r\n--x\r\n\r\ny\r\n\
+            --xyz\r\nContent-Disposition: form-data; name=max_threads\r\n\r\n1\r\n--xyz--\r\n";
+        let mut request = request(
+            "/",
+            &[("content-type", "multipart/form-data; boundary=xyz")],
+        );
+        let statement = Statement::read(&mut request, Bytes::from_static(form)).unwrap();
+        assert_eq!(statement.text, b"SELECT {a:String}\n");
+        assert_eq!(
+            request.parameters,
+            [("a".to_owned(), "--x\r\n\r\ny".to_owned())]
+        );
+        assert_eq!(
+            request.settings,
+            [("max_threads".to_owned(), "1".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_broken_form_is_refused_wherever_it_breaks() {
+        let form =
+            b"--xyz\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT 1\r\n--xyz--";
+        for length in 0..form.len() {
+            let mut request = request(
+                "/",
+                &[("content-type", "multipart/form-data; boundary=xyz")],
+            );
+            let cut = Bytes::copy_from_slice(&form[..length]);
+            assert!(
+                Statement::read(&mut request, cut).is_err(),
+                "cut to {length}"
+            );
+        }
+        let file =
+            b"--xyz\r\nContent-Disposition: form-data; name=x; filename=f\r\n\r\n\xff\r\n--xyz--";
+        let mut request = request(
+            "/",
+            &[("content-type", "multipart/form-data; boundary=xyz")],
+        );
+        let refused = Statement::read(&mut request, Bytes::from_static(file))
+            .err()
+            .unwrap();
+        assert_eq!(refused.code, code::NOT_IMPLEMENTED);
+    }
+
+    #[test]
+    fn a_body_that_swells_too_far_is_refused() {
+        let mut bounded = Bounded {
+            source: Box::new(io::repeat(7)),
+            left: 10,
+        };
+        let error = io::copy(&mut bounded, &mut io::sink()).unwrap_err();
+        assert_eq!(refused(error).code, code::QUERY_IS_TOO_LARGE);
+    }
 }

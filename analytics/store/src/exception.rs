@@ -71,6 +71,15 @@ impl Exception {
         Self::new(code::BAD_ARGUMENTS, "BAD_ARGUMENTS", message)
     }
 
+    /// There is no room for another request; a later one may find some.
+    pub(crate) fn busy() -> Self {
+        Self::new(
+            code::TOO_MANY_SIMULTANEOUS_QUERIES,
+            "TOO_MANY_SIMULTANEOUS_QUERIES",
+            "Too many simultaneous queries",
+        )
+    }
+
     /// The body or the statement passes a bound.
     pub(crate) fn too_large(message: &str) -> Self {
         Self::new(code::QUERY_IS_TOO_LARGE, "QUERY_IS_TOO_LARGE", message)

@@ -1,19 +1,19 @@
 //! The HTTP side: who may come in, how many at once, and how long each may take.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{any, get};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::body::BODY_BYTES_MAX;
 use crate::engine::Engine;
-use crate::exception::{Exception, code};
+use crate::exception::Exception;
+use crate::intake::Intake;
 use crate::password::Password;
 use crate::request::Request;
 use crate::respond::{self, Identity};
@@ -23,8 +23,6 @@ use crate::run::{self, Outlet, PIECES_MAX};
 const REQUESTS_MAX: usize = 64;
 /// Statements running at once, at most; the next waits among the requests.
 const STATEMENTS_MAX: usize = 8;
-/// How long a body may take to arrive.
-const BODY_MAX: Duration = Duration::from_secs(300);
 
 /// The store behind its HTTP interface.
 pub(crate) struct Store {
@@ -32,6 +30,7 @@ pub(crate) struct Store {
     pub(crate) password: Password,
     pub(crate) identity: Identity,
     requests: Semaphore,
+    intake: Intake,
     statements: Arc<Semaphore>,
 }
 
@@ -42,6 +41,7 @@ impl Store {
             password,
             identity,
             requests: Semaphore::new(REQUESTS_MAX),
+            intake: Intake::new(),
             statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
         }
     }
@@ -66,7 +66,7 @@ async fn root(State(store): State<Arc<Store>>, request: HttpRequest) -> Response
         Err(exception) => return respond::fail(&store.identity, "", &exception),
     };
     let query_id = request.query_id.clone();
-    match answer(&store, request, &parts.method, body).await {
+    match answer(&store, request, &parts, body).await {
         Ok(response) => response,
         Err(exception) => respond::fail(&store.identity, &query_id, &exception),
     }
@@ -75,26 +75,23 @@ async fn root(State(store): State<Arc<Store>>, request: HttpRequest) -> Response
 async fn answer(
     store: &Arc<Store>,
     request: Request,
-    method: &Method,
+    parts: &Parts,
     body: Body,
 ) -> Result<Response, Exception> {
     store.password.check(request.credentials.as_ref())?;
-    if ![Method::GET, Method::HEAD, Method::POST].contains(method) {
+    if ![Method::GET, Method::HEAD, Method::POST].contains(&parts.method) {
         return Err(Exception::bad_arguments("statements come by GET or POST")
             .with_status(StatusCode::METHOD_NOT_ALLOWED));
     }
-    let _admitted = store.requests.try_acquire().map_err(|_| busy())?;
-    let body = tokio::time::timeout(BODY_MAX, axum::body::to_bytes(body, BODY_BYTES_MAX))
-        .await
-        .map_err(|_| {
-            Exception::incorrect_data("The body did not arrive in time")
-                .with_status(StatusCode::REQUEST_TIMEOUT)
-        })?
-        .map_err(|_| Exception::too_large("The body is too large, or did not arrive whole"))?;
+    let _admitted = store
+        .requests
+        .try_acquire()
+        .map_err(|_| Exception::busy())?;
+    let upload = store.intake.take(&parts.headers, body).await?;
     let running = Arc::clone(&store.statements)
         .acquire_owned()
         .await
-        .map_err(|_| busy())?;
+        .map_err(|_| Exception::busy())?;
 
     let (query_id, compress) = (request.query_id.clone(), request.compress);
     let (opening, opened) = oneshot::channel();
@@ -102,8 +99,13 @@ async fn answer(
     let engine = Arc::clone(&store.engine);
     // Not awaited: if the client goes away, the thread notices by its channels and ends by itself.
     drop(tokio::task::spawn_blocking(move || {
-        run::run(&engine, request, body, Outlet { opening, pieces });
-        drop(running);
+        run::run(
+            &engine,
+            request,
+            upload.bytes.clone(),
+            Outlet { opening, pieces },
+        );
+        drop((upload, running));
     }));
     let opening = opened.await.map_err(|_| {
         Exception::from_engine("the statement ended without an answer".to_owned())
@@ -115,12 +117,4 @@ async fn answer(
         received,
         compress,
     ))
-}
-
-fn busy() -> Exception {
-    Exception::new(
-        code::TOO_MANY_SIMULTANEOUS_QUERIES,
-        "TOO_MANY_SIMULTANEOUS_QUERIES",
-        "Too many simultaneous queries",
-    )
 }

@@ -11,6 +11,7 @@ mod body;
 mod engine;
 mod exception;
 mod http;
+mod intake;
 mod native;
 mod password;
 mod request;

@@ -56,9 +56,7 @@ impl<R: Read> Frames<R> {
         };
         let frame_bytes = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
         let data_bytes = u32::from_le_bytes([d0, d1, d2, d3]) as usize;
-        if frame_bytes < HEADER_BYTES
-            || frame_bytes > FRAME_BYTES_MAX
-            || data_bytes > FRAME_BYTES_MAX
+        if !(HEADER_BYTES..=FRAME_BYTES_MAX).contains(&frame_bytes) || data_bytes > FRAME_BYTES_MAX
         {
             return Err(broken("a compressed frame names an impossible size"));
         }

@@ -3,6 +3,13 @@
 //!
 //! Needs the engine (`cargo xtask setup`), curl, and Python with `venv`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail by panicking, as its tests do"
+)]
+
 mod clickhouse_connect;
 mod clickhouse_crate;
 mod curl;
