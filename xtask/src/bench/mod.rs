@@ -7,6 +7,7 @@ mod contestants;
 mod machine;
 mod measure;
 mod report;
+mod spinners;
 mod summary;
 mod work;
 
@@ -23,6 +24,7 @@ use crate::{command, command::cargo, environment};
 use contestants::{Contestant, DIRECT, Field, PASS_THROUGH};
 use measure::{Generator, Sample};
 use report::{Findings, Row};
+use spinners::Spinners;
 use work::{Pace, Work};
 
 /// The calls of the fixed-rate row, as a part of what the slowest contestant can do.
@@ -163,6 +165,7 @@ fn build(root: &Path, unoptimised: bool, packages: &[&str]) -> Result<PathBuf> {
 
 /// All contestants do one work, in turns: the order is reversed with each repetition.
 fn measure_all(field: &Field, generator: &Generator, plan: Plan, work: Work) -> Result<Row> {
+    let _awake = work.shows_latency().then(Spinners::start);
     let contestants = field.contestants();
     let mut samples: Vec<Vec<Sample>> = contestants.iter().map(|_| Vec::new()).collect();
     for repetition in 0..plan.repetitions {

@@ -68,20 +68,26 @@ pub(crate) fn markdown(findings: &Findings, yardstick: &str) -> String {
     text
 }
 
-/// One line per row: CPU per call as a multiple of the yardstick's.
+/// One line per row: CPU per call, and its ratios to the yardstick's: of the medians, and of the least of each.
 fn overview(text: &mut String, findings: &Findings, yardstick: &str) {
     let names = || findings.contestants.iter().filter(|name| **name != DIRECT);
     let _ = writeln!(
         text,
-        "## CPU per call\n\n| work |{}",
+        "## CPU per call\n\nThe ratio of the medians, then of the minima, which other work on the machine blurs least.\n\n| work |{}",
         names().map(|name| format!(" {name} |")).collect::<String>()
     );
     let _ = writeln!(text, "|---|{}", names().map(|_| "--:|").collect::<String>());
     for row in &findings.rows {
-        let base = median_of(findings, row, yardstick, CPU);
+        let base = spread_for(findings, row, yardstick, CPU);
         let cells = names().map(|name| {
-            let cpu = median_of(findings, row, name, CPU);
-            format!(" {} µs{} |", figure(cpu), times(cpu, base))
+            let cpu = spread_for(findings, row, name, CPU);
+            let median = times(cpu.map(|s| s.median), base.map(|s| s.median));
+            let least = times(cpu.map(|s| s.min), base.map(|s| s.min));
+            format!(
+                " {} µs{median}{} |",
+                figure(cpu.map(|s| s.median)),
+                least.replace(" = ", ", ")
+            )
         });
         let _ = writeln!(text, "| {} |{}", row.work.name, cells.collect::<String>());
     }
@@ -97,8 +103,9 @@ fn row_table(text: &mut String, findings: &Findings, row: &Row, yardstick: &str)
     let _ = writeln!(text, "\n## {}{rate}\n", row.work.name);
     text.push_str("| | calls/s | CPU µs per call | p50 µs | added to direct | p99 µs | added | p99.9 µs | added |\n");
     text.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-    let base = |figure| median_of(findings, row, yardstick, figure);
-    let direct = |figure| median_of(findings, row, DIRECT, figure);
+    let median = |name, figure| spread_for(findings, row, name, figure).map(|s| s.median);
+    let base = |figure| median(yardstick, figure);
+    let direct = |figure| median(DIRECT, figure);
     for (name, samples) in findings.contestants.iter().zip(&row.samples) {
         let capacity = spread(samples, THROUGHPUT);
         let cpu = spread(samples, CPU);
@@ -141,12 +148,12 @@ fn memory(text: &mut String, findings: &Findings) {
     }
 }
 
-fn median_of(findings: &Findings, row: &Row, name: &str, figure: Figure) -> Option<f64> {
+fn spread_for(findings: &Findings, row: &Row, name: &str, figure: Figure) -> Option<Spread> {
     let index = findings
         .contestants
         .iter()
         .position(|contestant| *contestant == name)?;
-    spread(row.samples.get(index)?, figure).map(|spread| spread.median)
+    spread(row.samples.get(index)?, figure)
 }
 
 fn failed(samples: &[Sample]) -> String {
@@ -281,7 +288,7 @@ mod tests {
     fn ratios_are_to_the_yardstick_and_added_latency_to_direct() {
         let text = markdown(&findings(), "pass-through");
         for line in [
-            "| echo | 42.0 µs = 1.00× | 63.0 µs = 1.50× |",
+            "| echo | 42.0 µs = 1.00×, 1.00× | 63.0 µs = 1.50×, 1.57× |",
             "| direct | 50000 (50000 to 50000) = 2.50× | – | 20.0 (20.0 to 20.0) | – | 200 (200 to 200) | – | 300 (300 to 300) | – |",
             "| gantry (**2 calls failed**) | 15000 (15000 to 15000) = 0.75× | 63.0 (63.0 to 63.0) = 1.50× | 120 (120 to 120) | 100 |",
             "| gantry | 20.0 MiB | 30.0 MiB |",

@@ -29,6 +29,13 @@ pub(crate) enum Pace {
     Fixed { rate: f64 },
 }
 
+impl Work {
+    /// Whether the row is there for its latency, which idle cores would blur.
+    pub(crate) fn shows_latency(&self) -> bool {
+        self.connections == 1 || self.pace.rate().is_some()
+    }
+}
+
 impl Pace {
     pub(crate) fn rate(self) -> Option<f64> {
         match self {
