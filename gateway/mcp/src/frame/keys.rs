@@ -22,26 +22,24 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Enters the object that is next in `scan`. `ours` are the keys that are read there.
-    pub(super) fn enter(
-        scan: &mut Scanner<'a>,
-        place: Place,
-        ours: &'static [&'static str],
-    ) -> Result<Self, Fault> {
-        scan.enter_object()?;
-        Ok(Members {
+    /// For the object that is next. `ours` are the keys that are read there.
+    pub(super) fn new(place: Place, ours: &'static [&'static str]) -> Self {
+        Members {
             place,
             ours,
             few: [""; KEYS_COMPARED_MAX],
             few_count: 0,
             more: Vec::new(),
-        })
+        }
     }
 
     /// Moves to the next member, whose value must then be consumed. Returns its key: one of ours,
     /// or "" for any other. None at the end of the object.
     pub(super) fn next(&mut self, scan: &mut Scanner<'a>) -> Result<Option<&'static str>, Fault> {
         let first = self.few_count == 0 && self.more.is_empty();
+        if first {
+            scan.enter_object()?;
+        }
         let Some((key, at)) = scan.next_key(first)? else {
             return self.refuse_repeats(scan.at()).map(|()| None);
         };

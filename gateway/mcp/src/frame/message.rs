@@ -51,7 +51,7 @@ fn read_text<'a>(scan: &mut Scanner<'a>) -> Result<Frame<'a>, Fault> {
         });
     }
     let mut parts = Parts::default();
-    let mut members = Members::enter(scan, Place::Message, KEYS)?;
+    let mut members = Members::new(Place::Message, KEYS);
     while let Some(key) = members.next(scan)? {
         match key {
             "jsonrpc" => parts.jsonrpc = Some(scan.value()?),

@@ -115,7 +115,7 @@ pub(super) fn read<'a>(
         place: Place::Params,
         mistyped,
     };
-    let mut members = Members::enter(read.scan, Place::Params, KEYS)?;
+    let mut members = Members::new(Place::Params, KEYS);
     while let Some(key) = members.next(read.scan)? {
         match key {
             "name" => params.name = read.label(key)?,
@@ -199,7 +199,7 @@ impl<'a> Reader<'_, 'a, '_> {
             return Ok(None);
         }
         let start = self.scan.at();
-        let mut members = Members::enter(self.scan, Place::Arguments, &[])?;
+        let mut members = Members::new(Place::Arguments, &[]);
         while members.next(self.scan)?.is_some() {
             self.scan.value()?;
         }
@@ -212,7 +212,7 @@ impl<'a> Reader<'_, 'a, '_> {
         }
         let mut read = self.within(Place::Reference);
         let mut reference = Reference::default();
-        let mut members = Members::enter(read.scan, read.place, &["type", "name", "uri"])?;
+        let mut members = Members::new(read.place, &["type", "name", "uri"]);
         while let Some(key) = members.next(read.scan)? {
             match key {
                 "type" => reference.kind = read.label(key)?,
@@ -230,7 +230,7 @@ impl<'a> Reader<'_, 'a, '_> {
         }
         let mut read = self.within(Place::ClientInfo);
         let mut info = ClientInfo::default();
-        let mut members = Members::enter(read.scan, read.place, &["name", "version"])?;
+        let mut members = Members::new(read.place, &["name", "version"]);
         while let Some(key) = members.next(read.scan)? {
             match key {
                 "name" => info.name = read.text(key)?,
@@ -247,7 +247,7 @@ impl<'a> Reader<'_, 'a, '_> {
         }
         let mut read = self.within(Place::Meta);
         meta.present = true;
-        let mut members = Members::enter(read.scan, read.place, META_KEYS)?;
+        let mut members = Members::new(read.place, META_KEYS);
         while let Some(key) = members.next(read.scan)? {
             match key {
                 "io.modelcontextprotocol/protocolVersion" => {
