@@ -59,7 +59,10 @@ def letter(name: str) -> str:
 
 def main():
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    listener = socket.create_server(("127.0.0.1", port))
+    # asyncio turns Nagle's algorithm off only where the protocol is named.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", port))
+    listener.listen()
     config = uvicorn.Config(mcp.http_app(path="/mcp"), log_level="warning", timeout_graceful_shutdown=1)
     print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
     uvicorn.Server(config).run(sockets=[listener])

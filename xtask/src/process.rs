@@ -20,8 +20,8 @@ use crate::command;
 
 /// How long a program may take until it listens.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a program may take to end when asked to, before it is killed.
-const STOP_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a program may take to end when asked to, before it is killed: the gateway lets calls under way finish.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
 const STOP_CHECK: Duration = Duration::from_millis(20);
 /// What a program prints before its URL once it can be reached.
 const READY: &str = "listening on ";
@@ -96,7 +96,10 @@ impl Cast {
     /// The process id of a program that was started.
     pub(crate) fn pid(&self, name: &str) -> Option<u32> {
         let parts = lock(&self.parts);
-        parts.iter().find(|part| part.name == name).map(|part| part.child.id())
+        parts
+            .iter()
+            .find(|part| part.name == name)
+            .map(|part| part.child.id())
     }
 
     /// Waits until one of the programs ends by itself, which none should.

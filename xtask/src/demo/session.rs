@@ -56,7 +56,7 @@ fn smuggle(site: &Site) -> Result<Call> {
     if status != 400 {
         bail!("a call whose header contradicts its body was answered with {status}");
     }
-    Ok(Call::new("fixture", "sized", "bad_request"))
+    Ok(Call::new("", "sized", "bad_request"))
 }
 
 /// The rows of a session's tool calls.

@@ -13,11 +13,13 @@ use crate::command;
 const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 const SETTLE_CHECK: Duration = Duration::from_millis(500);
 
-const CALLS: &str =
-    "SELECT server, tool, toString(outcome) AS outcome FROM audit_log WHERE method = 'tools/call'";
+/// A malformed call is refused for what it is, whatever server it was meant for.
+const CALLS: &str = "SELECT if(outcome = 'bad_request', '', server) AS server, tool, \
+    toString(outcome) AS outcome FROM audit_log WHERE method = 'tools/call'";
 const TABLE: &str = "SELECT formatDateTime(ts, '%H:%i:%S.%f') AS time, client_name AS client, protocol, server, tool, \
     outcome, http_status AS status, duration_us, req_bytes, resp_bytes \
-    FROM audit_log WHERE method = 'tools/call' ORDER BY ts, epoch, seq";
+    FROM audit_log WHERE method = 'tools/call' ORDER BY ts, epoch, seq \
+    SETTINGS output_format_pretty_single_large_number_tip_threshold = 0";
 
 /// A tool call as its row must have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +60,11 @@ impl<'a> Trail<'a> {
                 return Ok(());
             }
             if calls.len() >= expected.len() || Instant::now() > deadline {
-                bail!("the rows are not the calls: expected {expected:#?}, found {calls:#?}");
+                bail!(
+                    "the rows are not the calls
+{}",
+                    difference(&expected, &calls)
+                );
             }
             thread::sleep(SETTLE_CHECK);
         }
@@ -87,4 +93,45 @@ fn call(line: &str) -> Result<Call> {
         field("tool")?,
         field("outcome")?,
     ))
+}
+
+/// The calls that have no row, and the rows that are no call.
+fn difference(expected: &[Call], found: &[Call]) -> String {
+    let mut missing = Vec::new();
+    let mut unexpected = found.to_vec();
+    for call in expected {
+        match unexpected.iter().position(|row| row == call) {
+            Some(index) => drop(unexpected.remove(index)),
+            None => missing.push(call),
+        }
+    }
+    format!("without a row: {missing:?}\nwithout a call: {unexpected:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_difference_names_what_is_missing_and_what_is_doubled() {
+        let (echo, sum) = (
+            Call::new("fixture", "echo", "ok"),
+            Call::new("everything", "get-sum", "ok"),
+        );
+        let text = difference(&[echo.clone(), sum.clone()], &[echo.clone(), echo.clone()]);
+        assert_eq!(
+            text,
+            format!("without a row: {:?}\nwithout a call: {:?}", [sum], [echo])
+        );
+    }
+
+    #[test]
+    fn a_row_is_read_by_name() {
+        let line = r#"{"server":"crm","tool":"refuse","outcome":"tool_error"}"#;
+        assert_eq!(
+            call(line).unwrap(),
+            Call::new("crm", "refuse", "tool_error")
+        );
+        assert!(call("{}").unwrap_err().to_string().contains("no server"));
+    }
 }
