@@ -152,7 +152,7 @@ impl Log {
         let directory = Directory::lock(&dir)
             .map_err(failed("take the lock"))?
             .ok_or_else(|| OpenError::Locked { dir: dir.clone() })?;
-        let spool = Spool::recover(directory, bytes_max).map_err(failed("read earlier rows"))?;
+        let spool = Spool::open(directory, bytes_max).map_err(failed("read earlier rows"))?;
         let epoch = spool
             .directory()
             .next_epoch()

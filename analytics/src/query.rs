@@ -57,13 +57,29 @@ pub async fn query(
     let mut answer = reading_client(store)?
         .with_setting("output_format_pretty_color", "0")
         .with_setting("output_format_pretty_row_numbers", "0")
+        .with_setting("output_format_pretty_max_rows", RESULT_ROWS_MAX.to_string())
         .query_raw(sql)
         .fetch_bytes(format.name())?;
     while let Some(piece) = answer.next().await? {
-        out.write_all(&piece)?;
+        match format {
+            Format::Table => out.write_all(&without_controls(&piece))?,
+            // JSON escapes them.
+            Format::Json => out.write_all(&piece)?,
+        }
     }
     out.flush()?;
     Ok(())
+}
+
+/// A table is for a terminal, and names and error texts in it come from strangers: an escape
+/// sequence must not reach it.
+fn without_controls(piece: &[u8]) -> Vec<u8> {
+    let shown = |byte: &u8| match byte {
+        b'\n' => b'\n',
+        byte if byte.is_ascii_control() => b'?',
+        byte => *byte,
+    };
+    piece.iter().map(shown).collect()
 }
 
 /// A client that can only read, within the limits.

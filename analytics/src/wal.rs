@@ -15,6 +15,7 @@ pub(crate) mod backlog;
 pub(crate) mod cursor;
 pub(crate) mod directory;
 pub(crate) mod frame;
+mod recovery;
 mod replay;
 pub(crate) mod segment;
 pub(crate) mod spool;

@@ -67,6 +67,15 @@ impl Cursor {
         }
     }
 
+    /// The first undelivered row of a segment that is not wholly delivered.
+    pub(crate) fn next_seq(&self, epoch: u32, first_seq: u64) -> u64 {
+        if self.delivered.epoch == epoch {
+            first_seq.max(self.delivered.seq + 1)
+        } else {
+            first_seq
+        }
+    }
+
     /// Makes the cursor durable.
     pub(crate) fn store(&self, directory: &Directory) -> io::Result<()> {
         directory.replace(NAME, &serde_json::to_vec(self)?)

@@ -22,6 +22,7 @@ use crate::columns::SCHEMA_VERSION;
 const MAGIC: [u8; 8] = *b"GANTRYWL";
 const FORMAT_VERSION: u16 = 1;
 const ENDING: &str = "wal";
+const DAMAGED: &str = "damaged";
 /// Header bytes before the gateway's name.
 const HEADER_FIXED_BYTES: usize = 26;
 /// Longest gateway name; its RowBinary length then takes one byte.
@@ -116,16 +117,32 @@ impl Segment {
         Ok(Frames::new(source, &self.gateway, self.epoch, seq))
     }
 
-    /// Cuts off whatever follows the last whole frame, reserved space included.
+    /// Cuts off whatever follows the last whole frame, reserved space included. The time of the
+    /// last row's writing stays.
     pub(crate) fn truncate(&self) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(&self.path)?;
-        file.set_len(self.bytes)
+        let modified = file.metadata()?.modified()?;
+        file.set_len(self.bytes)?;
+        file.set_modified(modified)
+    }
+
+    /// Deletes the segment, or sets it aside when it holds rows that could not be read.
+    pub(crate) fn retire(&self) -> io::Result<()> {
+        if self.rows_lost > 0 {
+            return set_aside(&self.path);
+        }
+        fs::remove_file(&self.path)
     }
 
     /// Makes the rows durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_data()
     }
+}
+
+/// Takes a segment that cannot be read out of the log without deleting it.
+pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
+    fs::rename(path, path.with_extension(DAMAGED))
 }
 
 /// The epoch in a segment's file name; `None` for any other file.

@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    fs, io,
+    io,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::SystemTime,
@@ -18,6 +18,8 @@ use super::{
     backlog::Backlog,
     cursor::{Cursor, Range},
     directory::Directory,
+    frame::HEAD_BYTES,
+    recovery,
     segment::Segment,
 };
 use crate::stats::{Counters, Stats};
@@ -26,9 +28,6 @@ use crate::stats::{Counters, Stats};
 pub(crate) const BATCH_ROWS_MAX: u64 = 10_000;
 /// Most bytes of one batch, so that long rows do not make a batch grow without bound.
 pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Ending of segments that hold what cannot be read: set aside, never deleted.
-const DAMAGED: &str = "damaged";
 
 /// The log's state.
 pub(crate) struct Spool {
@@ -60,54 +59,26 @@ pub(crate) struct Batch {
 }
 
 impl Spool {
-    /// Reads what an earlier process left: every segment up to its last whole row.
-    pub(crate) fn recover(directory: Directory, bytes_max: u64) -> io::Result<Self> {
-        directory.sweep()?;
-        let cursor = Cursor::load(&directory)?;
+    /// Goes on where an earlier process ended.
+    pub(crate) fn open(directory: Directory, bytes_max: u64) -> io::Result<Self> {
+        let left = recovery::recover(&directory)?;
         let counters = Counters::default();
-        let mut segments = VecDeque::new();
-        for segment in scan(&directory, &counters)? {
-            if segment.last().is_none_or(|last| last <= cursor.delivered) {
-                retire(&segment)?;
-            } else {
-                segments.push_back(segment);
-            }
-        }
+        counters.lost_rows.store(left.rows_lost, Relaxed);
+        counters.unsent_rows.store(left.unsent_rows(), Relaxed);
+        counters.unsent_bytes.store(left.unsent_bytes(), Relaxed);
+        let wal_bytes = left.segments.iter().map(|segment| segment.bytes).sum();
+        counters.wal_bytes.store(wal_bytes, Relaxed);
         let mut backlog = Backlog::default();
-        let mut offset = 0;
-        if let Some(front) = segments.front() {
-            offset = offset_after(front, cursor.delivered)?;
-            let written_at = fs::metadata(&front.path)?.modified()?;
-            backlog.wrote(cursor.delivered, written_at);
-        }
-        let first_unsent = cursor.delivered.seq + 1;
-        for (index, segment) in segments.iter().enumerate() {
-            let is_begun = index == 0 && segment.epoch == cursor.delivered.epoch;
-            let begin = if is_begun {
-                first_unsent.max(segment.first_seq)
-            } else {
-                segment.first_seq
-            };
-            let start = if index == 0 {
-                offset
-            } else {
-                segment.header_bytes
-            };
-            counters
-                .unsent_rows
-                .fetch_add(segment.end_seq() - begin, Relaxed);
-            counters
-                .unsent_bytes
-                .fetch_add(segment.bytes - start, Relaxed);
-            counters.wal_bytes.fetch_add(segment.bytes, Relaxed);
+        if let Some(written_at) = left.oldest_written_at {
+            backlog.wrote(left.cursor.delivered, written_at);
         }
         Ok(Self {
             directory,
             bytes_max,
             state: Mutex::new(State {
-                segments,
-                offset,
-                cursor,
+                segments: left.segments,
+                offset: left.offset,
+                cursor: left.cursor,
                 backlog,
             }),
             counters,
@@ -166,78 +137,17 @@ impl Spool {
     /// many as a batch may have. `None`: everything is delivered.
     pub(crate) fn next_batch(&self) -> io::Result<Option<Batch>> {
         self.retire_delivered();
-        let (segment, offset, pending) = {
+        let (segment, offset, cursor) = {
             let state = self.state();
             let Some(front) = state.segments.front() else {
                 return Ok(None);
             };
-            (front.clone(), state.offset, state.cursor.pending.clone())
+            (front.clone(), state.offset, state.cursor.clone())
         };
         if offset >= segment.bytes {
             return Ok(None);
         }
-        self.read_batch(segment, offset, pending).map(Some)
-    }
-
-    fn read_batch(
-        &self,
-        segment: Segment,
-        offset: u64,
-        pending: Option<Range>,
-    ) -> io::Result<Batch> {
-        let first_seq = self.next_seq(&segment);
-        let wanted = match &pending {
-            Some(range) if range.starts_at(&segment.gateway, segment.epoch, first_seq) => {
-                range.last_seq - first_seq + 1
-            }
-            Some(range) => {
-                return Err(unreadable(
-                    &segment.path,
-                    &format!("pending range {}", range.token()),
-                ));
-            }
-            None => (segment.end_seq() - first_seq).min(BATCH_ROWS_MAX),
-        };
-        let mut frames = segment.frames_from(offset, first_seq)?;
-        let mut bytes = Vec::new();
-        let mut rows = 0;
-        while rows < wanted {
-            let is_long = pending.is_none() && bytes.len() >= BATCH_BYTES_MAX;
-            if is_long {
-                break;
-            }
-            let Some((_, row)) = frames.next()? else {
-                return Err(unreadable(
-                    &segment.path,
-                    &format!("row {}", first_seq + rows),
-                ));
-            };
-            bytes.extend_from_slice(row);
-            rows += 1;
-        }
-        let end_offset = offset + bytes.len() as u64 + rows * super::frame::HEAD_BYTES as u64;
-        let range = Range {
-            gateway: segment.gateway.clone(),
-            epoch: segment.epoch,
-            first_seq,
-            last_seq: first_seq + rows - 1,
-        };
-        Ok(Batch {
-            range,
-            rows,
-            bytes,
-            segment,
-            end_offset,
-        })
-    }
-
-    fn next_seq(&self, segment: &Segment) -> u64 {
-        let delivered = self.state().cursor.delivered;
-        if delivered.epoch == segment.epoch {
-            (delivered.seq + 1).max(segment.first_seq)
-        } else {
-            segment.first_seq
-        }
+        read_batch(segment, offset, cursor).map(Some)
     }
 
     /// Makes the batch's rows and its range durable. Only then may its first byte be sent.
@@ -281,7 +191,7 @@ impl Spool {
     fn retire_delivered(&self) {
         let retired = self.state().take_delivered();
         for segment in retired {
-            match retire(&segment) {
+            match segment.retire() {
                 Ok(()) => {
                     self.counters.wal_bytes.fetch_sub(segment.bytes, Relaxed);
                 }
@@ -317,65 +227,53 @@ impl State {
     }
 }
 
-/// Every segment as far as it is whole. A torn tail is cut off; a segment with a hole before
-/// the next one's first row is kept as it is and reported.
-fn scan(directory: &Directory, counters: &Counters) -> io::Result<Vec<Segment>> {
-    let mut segments: Vec<Segment> = Vec::new();
-    for path in directory.segments()? {
-        match Segment::scan(&path)? {
-            Some(segment) => segments.push(segment),
-            None => {
-                tracing::error!(segment = %path.display(), "audit log: a segment's header is damaged; set aside");
-                fs::rename(&path, path.with_extension(DAMAGED))?;
-            }
+/// Reads the rows from `offset` on: the pending range, else as many as a batch may have.
+fn read_batch(segment: Segment, offset: u64, cursor: Cursor) -> io::Result<Batch> {
+    let first_seq = cursor.next_seq(segment.epoch, segment.first_seq);
+    let pending = cursor.pending;
+    let wanted = match &pending {
+        Some(range) if range.starts_at(&segment.gateway, segment.epoch, first_seq) => {
+            range.last_seq - first_seq + 1
         }
-    }
-    let next_firsts: Vec<Position> = segments
-        .iter()
-        .skip(1)
-        .map(|next| Position {
-            epoch: next.epoch,
-            seq: next.first_seq,
-        })
-        .collect();
-    for (index, segment) in segments.iter_mut().enumerate() {
-        let next = next_firsts.get(index);
-        segment.rows_lost = next
-            .filter(|next| next.epoch == segment.epoch)
-            .map_or(0, |next| next.seq.saturating_sub(segment.end_seq()));
-        if segment.rows_lost == 0 {
-            segment.truncate()?;
-            continue;
+        Some(range) => {
+            return Err(unreadable(
+                &segment.path,
+                &format!("pending range {}", range.token()),
+            ));
         }
-        counters.lost_rows.fetch_add(segment.rows_lost, Relaxed);
-        tracing::error!(segment = %segment.path.display(), rows_lost = segment.rows_lost,
-            "audit log: rows of a segment are damaged; it will be set aside, not deleted");
-    }
-    Ok(segments)
-}
-
-/// Deletes a delivered segment, or sets it aside when it holds rows that could not be read.
-fn retire(segment: &Segment) -> io::Result<()> {
-    if segment.rows_lost > 0 {
-        return fs::rename(&segment.path, segment.path.with_extension(DAMAGED));
-    }
-    fs::remove_file(&segment.path)
-}
-
-/// Where the row after `delivered` starts.
-fn offset_after(segment: &Segment, delivered: Position) -> io::Result<u64> {
-    let mut offset = segment.header_bytes;
-    if segment.epoch != delivered.epoch {
-        return Ok(offset);
-    }
-    let mut frames = segment.frames_from(offset, segment.first_seq)?;
-    while let Some((seq, row)) = frames.next()? {
-        if seq > delivered.seq {
+        None => (segment.end_seq() - first_seq).min(BATCH_ROWS_MAX),
+    };
+    let mut frames = segment.frames_from(offset, first_seq)?;
+    let mut bytes = Vec::new();
+    let mut rows = 0;
+    while rows < wanted {
+        let is_long = pending.is_none() && bytes.len() >= BATCH_BYTES_MAX;
+        if is_long {
             break;
         }
-        offset += (super::frame::HEAD_BYTES + row.len()) as u64;
+        let Some((_, row)) = frames.next()? else {
+            return Err(unreadable(
+                &segment.path,
+                &format!("row {}", first_seq + rows),
+            ));
+        };
+        bytes.extend_from_slice(row);
+        rows += 1;
     }
-    Ok(offset)
+    let end_offset = offset + bytes.len() as u64 + rows * HEAD_BYTES as u64;
+    let range = Range {
+        gateway: segment.gateway.clone(),
+        epoch: segment.epoch,
+        first_seq,
+        last_seq: first_seq + rows - 1,
+    };
+    Ok(Batch {
+        range,
+        rows,
+        bytes,
+        segment,
+        end_offset,
+    })
 }
 
 fn unreadable(path: &Path, what: &str) -> io::Error {

@@ -79,6 +79,19 @@ async fn rows_arrive_once_and_delivered_segments_go() {
 }
 
 #[tokio::test]
+async fn a_backlog_travels_in_full_batches() {
+    let running = RunningStore::start_migrated().await;
+    let dir = tempdir().unwrap();
+    let log = open(dir.path());
+    append(&log, 0..25_000).await;
+    deliver(&log, running.store()).stop(LIMIT);
+    running.assert_exactly(25_000).await;
+    let stats = log.stats();
+    assert_eq!((stats.inserts, stats.last_insert_rows), (3, 5_000));
+    close(log);
+}
+
+#[tokio::test]
 async fn earlier_epochs_are_delivered_first() {
     let running = RunningStore::start_migrated().await;
     let dir = tempdir().unwrap();

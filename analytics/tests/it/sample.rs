@@ -76,7 +76,6 @@ pub(crate) fn settings(dir: &Path) -> Settings {
     Settings::new(dir, "gw-1")
 }
 
-/// Opens the log in `dir`, waiting a moment for one that was just let go.
 pub(crate) fn open(dir: &Path) -> Log {
     Log::open(settings(dir)).unwrap()
 }

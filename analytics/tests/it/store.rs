@@ -38,9 +38,7 @@ impl RunningStore {
     }
 
     pub(crate) fn store(&self) -> Store {
-        let mut store = Store::new(format!("http://{}", self.address));
-        store.password = Some(PASSWORD.to_owned());
-        store
+        store_at(&self.address)
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -100,6 +98,13 @@ impl Drop for RunningStore {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The store of a test, known by its address alone.
+pub(crate) fn store_at(address: &str) -> Store {
+    let mut store = Store::new(format!("http://{address}"));
+    store.password = Some(PASSWORD.to_owned());
+    store
 }
 
 fn spawn(data: &TempDir, listen: &str) -> (Child, String) {

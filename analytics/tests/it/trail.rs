@@ -59,6 +59,13 @@ async fn queries_read_and_cannot_write() {
         "{table}"
     );
     assert!(!table.contains('\u{1b}'), "no colours: {table}");
+    let mut out = Vec::new();
+    let hostile = "SELECT unhex('611B5B324A62') AS name";
+    query(&store, hostile, Format::Table, &mut out)
+        .await
+        .unwrap();
+    let table = String::from_utf8(out).unwrap();
+    assert!(table.contains("a?[2Jb"), "{table}");
 
     for forbidden in [
         "DROP TABLE audit_log",
