@@ -101,3 +101,6 @@ fn ready(state: &State) -> Answer {
 fn config_page(state: &State) -> Answer {
     Answer::new(StatusCode::OK, YAML, config::effective(&state.config))
 }
+
+#[cfg(test)]
+mod tests;

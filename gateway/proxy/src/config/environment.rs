@@ -3,7 +3,7 @@
 //! It never reads the process's environment by itself, and what it puts in never appears in a fault.
 
 use super::bounds::TEXT_BYTES_MAX;
-use super::fault::{Findings, Path, Shown};
+use super::fault::{Findings, Path};
 use super::tree::{Kind, Node, Scalar};
 
 /// Looks up a variable by its name.
@@ -90,8 +90,9 @@ fn value(inside: &str, lookup: Lookup<'_>) -> Result<String, Wrong> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     {
+        // What stands there may be part of a secret, so it is not quoted.
         return Err(Wrong {
-            what: format!("`${{{}}}` names no environment variable", Shown(inside)),
+            what: "`${…}` around something that is no name".to_owned(),
             allowed: FORM,
         });
     }
@@ -132,9 +133,9 @@ mod tests {
             ("$HOST $5", Ok("$HOST $5")),
             ("${GONE}", Err("the environment variable `GONE` is not set")),
             ("${HOST", Err("`${` without its `}`")),
-            ("${}", Err("`${}` names no environment variable")),
-            ("${1A}", Err("`${1A}` names no environment variable")),
-            ("${A-b}", Err("`${A-b}` names no environment variable")),
+            ("${}", Err("`${…}` around something that is no name")),
+            ("${1A}", Err("`${…}` around something that is no name")),
+            ("${A-b}", Err("`${…}` around something that is no name")),
         ] {
             assert_eq!(
                 expand(text, &lookup).map_err(|wrong| wrong.what),

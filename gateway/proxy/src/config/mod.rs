@@ -13,6 +13,7 @@ mod quantity;
 mod raw;
 mod read;
 mod reference;
+mod scalar;
 mod schema;
 mod secret;
 mod shape;
@@ -46,9 +47,9 @@ pub fn load(path: &FilePath) -> Result<Checked, Faults> {
     let origin = path.display().to_string();
     match read_file(path) {
         Ok(text) => parse(&text, &origin),
-        Err(what) => {
+        Err((place, what)) => {
             let mut findings = Findings::default();
-            findings.add(Place::START, &Path::default(), what, "");
+            findings.add(place, &Path::default(), what, "");
             Err(findings.into_faults(&origin))
         }
     }
@@ -131,18 +132,25 @@ fn understand(
     }
 }
 
-/// Reads a whole configuration file; the error is a sentence for the operator.
-fn read_file(path: &FilePath) -> Result<String, String> {
-    let file =
-        std::fs::File::open(path).map_err(|error| format!("the file cannot be opened: {error}"))?;
+/// Reads a whole configuration file; the error is a sentence for the operator, and its place.
+fn read_file(path: &FilePath) -> Result<String, (Place, String)> {
+    let at_start = |what| (Place::START, what);
+    let file = std::fs::File::open(path)
+        .map_err(|error| at_start(format!("the file cannot be opened: {error}")))?;
     let mut bytes = Vec::new();
     // One byte more than is allowed tells a file that is too large from one that just fits.
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| format!("the file cannot be read: {error}"))?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| at_start(format!("the file cannot be read: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "the file is not UTF-8 from byte {}",
-            error.utf8_error().valid_up_to()
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to());
+        let valid = String::from_utf8_lossy(valid.unwrap_or_default());
+        let last = valid.rsplit('\n').next().unwrap_or_default();
+        let line = valid.matches('\n').count() + 1;
+        let column = last.chars().count() + 1;
+        (
+            Place { line, column },
+            "the file is not UTF-8 from here on".to_owned(),
         )
     })
 }
@@ -171,3 +179,6 @@ fn host_name() -> String {
         name
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
-use super::bounds::*;
+use super::bounds;
 use super::quantity::{Period, Size};
+
+/// What an address looks like, for whoever wrote something else.
+pub(super) const ADDRESS: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
+/// What a URL looks like.
+pub(super) const URL: &str = "a URL such as `http://127.0.0.1:8000/mcp`";
+/// What a file looks like.
+const FILE: &str = "the path of a PEM file";
 
 /// The configuration of one gateway. Only `servers` is needed.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -23,7 +30,7 @@ pub(super) struct Gateway {
     pub admin: Admin,
     /// The MCP servers by name. A client reaches `orders` at `/mcp/orders`.
     /// A name is 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`.
-    #[schemars(extend("minProperties" = 1, "maxProperties" = SERVERS_MAX))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::SERVERS_MAX))]
     pub servers: BTreeMap<String, Server>,
     /// What one request may be. What is larger or slower is refused.
     pub requests: Requests,
@@ -56,6 +63,7 @@ impl Default for Gateway {
 #[serde(untagged)]
 pub(super) enum Listen {
     /// An IP address and port such as `127.0.0.1:8080` or `[::]:8080`.
+    #[schemars(extend("x-form" = ADDRESS))]
     Address(String),
     Detailed(ListenDetails),
 }
@@ -66,14 +74,15 @@ pub(super) enum Listen {
 #[schemars(extend("required" = ["address"]))]
 pub(super) struct ListenDetails {
     /// An IP address and port such as `127.0.0.1:8080` or `[::]:8080`.
+    #[schemars(extend("x-form" = ADDRESS))]
     pub address: String,
     /// Host names by which clients may call the gateway, each with or without a port: `gw.example.com`.
     /// With an empty list a loopback listener answers to loopback names only, and any other listener to every name.
-    #[schemars(extend("maxItems" = HOSTS_MAX))]
+    #[schemars(extend("maxItems" = bounds::HOSTS_MAX))]
     pub hosts: Vec<String>,
-    /// Web origins whose pages may call the gateway, beside its own: `https://app.example.com`.
-    /// A request with any other `Origin` gets 403.
-    #[schemars(extend("maxItems" = ORIGINS_MAX))]
+    /// Web origins whose pages may call the gateway: `https://app.example.com`. A loopback listener answers to pages of
+    /// this machine, too. A request with any other `Origin` gets 403.
+    #[schemars(extend("maxItems" = bounds::ORIGINS_MAX))]
     pub origins: Vec<String>,
     /// Serve HTTPS with this certificate.
     pub tls: Option<ListenTls>,
@@ -85,8 +94,10 @@ pub(super) struct ListenDetails {
 #[schemars(extend("required" = ["cert", "key"]))]
 pub(super) struct ListenTls {
     /// A PEM file: the certificate, then its intermediates. A relative path begins at the folder of the configuration.
+    #[schemars(extend("x-form" = FILE))]
     pub cert: String,
     /// A PEM file: the private key of that certificate.
+    #[schemars(extend("x-form" = FILE))]
     pub key: String,
 }
 
@@ -94,6 +105,7 @@ pub(super) struct ListenTls {
 #[serde(untagged)]
 pub(super) enum Admin {
     /// An IP address and port such as `127.0.0.1:9090`. Loopback, unless `insecure.admin_remote` is set.
+    #[schemars(extend("x-form" = ADDRESS))]
     Address(String),
     Detailed(AdminDetails),
 }
@@ -104,6 +116,7 @@ pub(super) enum Admin {
 #[schemars(extend("required" = ["address"]))]
 pub(super) struct AdminDetails {
     /// An IP address and port such as `127.0.0.1:9090`. Loopback, unless `insecure.admin_remote` is set.
+    #[schemars(extend("x-form" = ADDRESS))]
     pub address: String,
 }
 
@@ -112,9 +125,10 @@ pub(super) struct AdminDetails {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     /// The server's MCP endpoint: `http://orders:8000/mcp`.
+    #[schemars(extend("x-form" = URL))]
     pub url: Option<String>,
     /// The same server at several addresses, instead of `url`.
-    #[schemars(extend("minItems" = 1, "maxItems" = URLS_MAX))]
+    #[schemars(extend("minItems" = 1, "maxItems" = bounds::URLS_MAX))]
     pub urls: Option<Vec<String>>,
     /// How to speak HTTP to it.
     pub protocol: Protocol,
@@ -141,13 +155,13 @@ pub(super) enum Protocol {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Timeouts {
     /// Until the connection stands, TLS included.
-    #[schemars(extend("x-min-ms" = CONNECT_MIN.ms, "x-max-ms" = CONNECT_MAX.ms))]
+    #[schemars(extend("x-min-ms" = bounds::CONNECT_MIN.ms, "x-max-ms" = bounds::CONNECT_MAX.ms))]
     pub connect: Period,
     /// From the end of the request to the head of the answer.
-    #[schemars(extend("x-min-ms" = ANSWER_MIN.ms, "x-max-ms" = ANSWER_MAX.ms))]
+    #[schemars(extend("x-min-ms" = bounds::ANSWER_MIN.ms, "x-max-ms" = bounds::ANSWER_MAX.ms))]
     pub answer: Period,
     /// Silence within the body of an answer. GET streams and `subscriptions/listen` may be silent for as long as both ends want.
-    #[schemars(extend("x-min-ms" = IDLE_MIN.ms, "x-max-ms" = IDLE_MAX.ms))]
+    #[schemars(extend("x-min-ms" = bounds::IDLE_MIN.ms, "x-max-ms" = bounds::IDLE_MAX.ms))]
     pub idle: Period,
 }
 
@@ -166,6 +180,7 @@ impl Default for Timeouts {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ServerTls {
     /// A PEM file with the authorities to trust instead of the system's. A relative path begins at the folder of the configuration.
+    #[schemars(extend("x-form" = FILE))]
     pub ca: Option<String>,
     /// The name to ask for and to find in the certificate, instead of the URL's host.
     pub server_name: Option<String>,
@@ -176,16 +191,16 @@ pub(super) struct ServerTls {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Requests {
     /// The largest body.
-    #[schemars(extend("minimum" = BODY_BYTES_MIN, "maximum" = BODY_BYTES_MAX))]
+    #[schemars(extend("minimum" = bounds::BODY_BYTES_MIN, "maximum" = bounds::BODY_BYTES_MAX))]
     pub body_bytes_max: Size,
     /// The largest head: the request line and all headers.
-    #[schemars(extend("minimum" = HEADER_BYTES_MIN, "maximum" = HEADER_BYTES_MAX))]
+    #[schemars(extend("minimum" = bounds::HEADER_BYTES_MIN, "maximum" = bounds::HEADER_BYTES_MAX))]
     pub header_bytes_max: Size,
     /// The deepest nesting of JSON.
-    #[schemars(extend("minimum" = DEPTH_MIN, "maximum" = DEPTH_MAX))]
+    #[schemars(extend("minimum" = bounds::DEPTH_MIN, "maximum" = bounds::DEPTH_MAX))]
     pub depth_max: u32,
     /// How long a client may take to send the whole request.
-    #[schemars(extend("x-min-ms" = READ_MIN.ms, "x-max-ms" = READ_MAX.ms))]
+    #[schemars(extend("x-min-ms" = bounds::READ_MIN.ms, "x-max-ms" = bounds::READ_MAX.ms))]
     pub read_timeout: Period,
 }
 
@@ -206,7 +221,7 @@ impl Default for Requests {
 pub(super) struct Streams {
     /// After this much silence of the server, the gateway sends a comment, so that nothing between it and the client
     /// takes the connection for dead.
-    #[schemars(extend("x-min-ms" = KEEP_ALIVE_MIN.ms, "x-max-ms" = KEEP_ALIVE_MAX.ms))]
+    #[schemars(extend("x-min-ms" = bounds::KEEP_ALIVE_MIN.ms, "x-max-ms" = bounds::KEEP_ALIVE_MAX.ms))]
     pub keep_alive: Period,
 }
 
@@ -237,10 +252,11 @@ pub(super) struct Audit {
 #[schemars(extend("required" = ["url"]))]
 pub(super) struct ClickHouse {
     /// The HTTP interface: `http://127.0.0.1:8123`.
+    #[schemars(extend("x-form" = URL))]
     pub url: String,
     /// The user to sign in as.
     pub user: String,
-    /// That user's password: `${VARIABLE}` or `file:PATH`. It never prints.
+    /// That user's password, as `${VARIABLE}` or `file:PATH` rather than in the open. It never prints.
     pub password: Option<Secret>,
     /// The database.
     pub database: String,
@@ -265,7 +281,7 @@ pub(super) struct Spool {
     /// A relative path begins at the folder of the configuration. One folder serves one gateway.
     pub dir: Option<String>,
     /// What it may hold. When it is full, calls are refused: a call that leaves no record is not made.
-    #[schemars(extend("minimum" = SPOOL_BYTES_MIN, "maximum" = SPOOL_BYTES_MAX))]
+    #[schemars(extend("minimum" = bounds::SPOOL_BYTES_MIN, "maximum" = bounds::SPOOL_BYTES_MAX))]
     pub bytes_max: Size,
 }
 

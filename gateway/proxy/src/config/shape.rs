@@ -6,9 +6,9 @@
 use serde_json::{Map, Value};
 
 use super::fault::{Findings, Path, Shown};
-use super::quantity::{PERIOD_FORM, Period, SIZE_FORM, Size};
-use super::schema::resolve;
-use super::tree::{Entry, Kind, Node, Reading, Scalar};
+use super::scalar;
+use super::schema::{describe, has_type, resolve};
+use super::tree::{Entry, Kind, Node};
 
 /// Reads `node` as `schema` says; `None` where it cannot be read, which has then been noted.
 pub(super) fn read(
@@ -23,7 +23,7 @@ pub(super) fn read(
     }
     match &node.kind {
         Kind::Broken => None,
-        Kind::Scalar(scalar) => match read_scalar(scalar, schema) {
+        Kind::Scalar(scalar) => match scalar::read(scalar, schema) {
             Ok(value) => Some(value),
             Err((what, allowed)) => {
                 findings.add(node.place, path, what, &allowed);
@@ -52,14 +52,6 @@ fn choose(node: &Node, choices: &'static [Value]) -> Option<&'static Value> {
         .iter()
         .find(|choice| has_type(resolve(choice), wanted))
         .or_else(|| choices.first())
-}
-
-fn has_type(schema: &Value, wanted: &str) -> bool {
-    match schema.get("type") {
-        Some(Value::String(kind)) => kind == wanted,
-        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == wanted),
-        _ => false,
-    }
 }
 
 fn mismatch(
@@ -201,6 +193,10 @@ fn bound_length(
     if (min..=max).contains(&(length as u64)) {
         return Some(());
     }
+    // Entries that were refused already are not missing.
+    if length < min as usize && findings.touch(path) {
+        return None;
+    }
     findings.add(
         node.place,
         path,
@@ -208,163 +204,4 @@ fn bound_length(
         &format!("{min} to {max} {unit}"),
     );
     None
-}
-
-/// What is wrong, and what is allowed.
-type Wrong = (String, String);
-
-fn read_scalar(scalar: &Scalar, schema: &Value) -> Result<Value, Wrong> {
-    let wrong = |what: &str| Err((what.to_owned(), describe(schema)));
-    if scalar.reading() == Reading::Null {
-        return wrong("no value; leave the key out, or write one");
-    }
-    match schema.get("format").and_then(Value::as_str) {
-        Some("size") => return read_size(scalar, schema),
-        Some("period") => return read_period(scalar, schema),
-        _ => {}
-    }
-    if has_type(schema, "boolean") {
-        return match scalar.text.as_str() {
-            "true" => Ok(true.into()),
-            "false" => Ok(false.into()),
-            _ => wrong(&format!(
-                "`{}` is neither yes nor no",
-                Shown(scalar.shown())
-            )),
-        };
-    }
-    if has_type(schema, "integer") {
-        return read_integer(scalar, schema);
-    }
-    if !has_type(schema, "string") && choices(schema).is_empty() {
-        return wrong(&format!(
-            "`{}` where {} belongs",
-            Shown(scalar.shown()),
-            describe(schema)
-        ));
-    }
-    match scalar.reading() {
-        Reading::Number => return wrong(&format!("`{}` is a number", Shown(scalar.shown()))),
-        Reading::Boolean(_) => {
-            return wrong(&format!("`{}` is a yes or no", Shown(scalar.shown())));
-        }
-        Reading::Null | Reading::Text => {}
-    }
-    let choices = choices(schema);
-    if !choices.is_empty() && !choices.contains(&scalar.text.as_str()) {
-        return wrong(&format!(
-            "`{}` is not one of the choices",
-            Shown(scalar.shown())
-        ));
-    }
-    Ok(scalar.text.clone().into())
-}
-
-fn read_integer(scalar: &Scalar, schema: &Value) -> Result<Value, Wrong> {
-    let bounds =
-        [schema.get("minimum"), schema.get("maximum")].map(|bound| bound.and_then(Value::as_u64));
-    let allowed = || {
-        format!(
-            "a whole number from {} to {}",
-            bounds[0].unwrap_or(0),
-            bounds[1].unwrap_or(u64::MAX)
-        )
-    };
-    let number = if scalar.plain {
-        scalar.text.parse::<u64>().ok()
-    } else {
-        None
-    };
-    let number = number.ok_or_else(|| {
-        (
-            format!("`{}` is not a whole number", Shown(scalar.shown())),
-            allowed(),
-        )
-    })?;
-    if number < bounds[0].unwrap_or(0) || number > bounds[1].unwrap_or(u64::MAX) {
-        return Err((
-            format!("{} is out of bounds", Shown(scalar.shown())),
-            allowed(),
-        ));
-    }
-    Ok(number.into())
-}
-
-fn read_size(scalar: &Scalar, schema: &Value) -> Result<Value, Wrong> {
-    let shown = Shown(scalar.shown());
-    let size = Size::parse(&scalar.text)
-        .ok_or_else(|| (format!("`{shown}` is not a size"), SIZE_FORM.to_owned()))?;
-    let bound = |key| schema.get(key).and_then(Value::as_u64).map(Size);
-    within(size, bound("minimum"), bound("maximum"), &shown)
-}
-
-fn read_period(scalar: &Scalar, schema: &Value) -> Result<Value, Wrong> {
-    let shown = Shown(scalar.shown());
-    let period = Period::parse(&scalar.text)
-        .ok_or_else(|| (format!("`{shown}` is not a period"), PERIOD_FORM.to_owned()))?;
-    let bound = |key| schema.get(key).and_then(Value::as_u64).map(Period::from_ms);
-    within(period, bound("x-min-ms"), bound("x-max-ms"), &shown)
-}
-
-fn within<T: PartialOrd + ToString>(
-    value: T,
-    min: Option<T>,
-    max: Option<T>,
-    shown: &Shown<'_>,
-) -> Result<Value, Wrong> {
-    let outside = min.as_ref().is_some_and(|min| value < *min)
-        || max.as_ref().is_some_and(|max| value > *max);
-    if outside {
-        let [min, max] = [min, max]
-            .map(|bound| bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string()));
-        return Err((
-            format!("`{shown}` is out of bounds"),
-            format!("{min} to {max}"),
-        ));
-    }
-    Ok(value.to_string().into())
-}
-
-/// The texts of an enumeration, which is a list of constants where its values have descriptions.
-pub(super) fn choices(schema: &Value) -> Vec<&str> {
-    let listed = schema
-        .get("enum")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let described = schema
-        .get("oneOf")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let constants = described.flat_map(|one| {
-        let several = one
-            .get("enum")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        one.get("const").into_iter().chain(several)
-    });
-    listed.chain(constants).filter_map(Value::as_str).collect()
-}
-
-/// What the schema asks for, in words.
-pub(super) fn describe(schema: &Value) -> String {
-    let choices = choices(schema);
-    if !choices.is_empty() {
-        return choices.join(", ");
-    }
-    let words = match schema.get("format").and_then(Value::as_str) {
-        Some("size") => SIZE_FORM,
-        Some("period") => PERIOD_FORM,
-        Some("secret") => {
-            "text such as `${PASSWORD}` or `file:/run/secrets/password`; put it in quotes if it looks like something else"
-        }
-        _ if has_type(schema, "boolean") => "`true` or `false`",
-        _ if has_type(schema, "integer") => "a whole number",
-        _ if has_type(schema, "array") => "a list",
-        _ if has_type(schema, "object") => "a map",
-        _ => "text; put it in quotes if it looks like something else",
-    };
-    words.to_owned()
 }

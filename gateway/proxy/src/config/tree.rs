@@ -52,6 +52,12 @@ impl Scalar {
         self.source.as_deref().unwrap_or(&self.text)
     }
 
+    /// Whether this can be a number or a yes-or-no: what stands in quotes is text. A value out of
+    /// the environment often has to stand in quotes whatever it is.
+    pub(super) fn may_be_bare(&self) -> bool {
+        self.plain || self.source.is_some()
+    }
+
     pub(super) fn reading(&self) -> Reading {
         // A value out of the environment has no quotes that could tell a number from a text: the schema decides.
         if !self.plain || self.source.is_some() {
@@ -115,6 +121,14 @@ impl Node {
             }
         }
         place
+    }
+
+    /// Whether there is a value at `path`.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        let mut steps = path.steps().iter();
+        steps
+            .try_fold(self, |node, step| node.child(step))
+            .is_some()
     }
 
     /// Whether the key at `path` was written without quotes.

@@ -47,10 +47,11 @@ impl Checker<'_> {
     }
 
     fn clickhouse(&mut self, raw: &raw::ClickHouse, path: &Path) -> Option<ClickHouse> {
-        let url = if raw.url.is_empty() {
+        let at = path.key("url");
+        let url = if self.is_absent(&at) {
             None
         } else {
-            self.url(&raw.url, &path.key("url"))
+            self.url(&raw.url, &at)
         };
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let begins = raw
@@ -70,6 +71,7 @@ impl Checker<'_> {
         let password = raw
             .password
             .as_ref()
+            .filter(|secret| !secret.expose().is_empty())
             .and_then(|secret| self.secret(secret, &path.key("password")));
         Some(ClickHouse {
             url: url?,

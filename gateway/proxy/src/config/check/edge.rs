@@ -10,8 +10,6 @@ use crate::config::checked::{Admin, Insecure, Listen, ListenTls};
 use crate::config::fault::Path;
 use crate::config::raw;
 
-const ADDRESS_FORM: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
-
 impl Checker<'_> {
     pub(super) fn listen(&mut self, raw: &raw::Listen, insecure: Insecure) -> Option<Listen> {
         let path = Path::of("listen");
@@ -23,7 +21,10 @@ impl Checker<'_> {
             raw::Listen::Address(address) => (plain(address), path.clone()),
             raw::Listen::Detailed(details) => (details.clone(), path.key("address")),
         };
-        let address = self.address(&details.address, &at);
+        let address = match raw {
+            raw::Listen::Detailed(_) if self.is_absent(&at) => None,
+            _ => self.address(&details.address, &at),
+        };
         if let Some(address) = address
             && !address.ip().is_loopback()
             && !insecure.anonymous
@@ -60,6 +61,9 @@ impl Checker<'_> {
             raw::Admin::Address(address) => (address, path),
             raw::Admin::Detailed(details) => (&details.address, path.key("address")),
         };
+        if matches!(raw, raw::Admin::Detailed(_)) && self.is_absent(&at) {
+            return None;
+        }
         let address = self.address(text, &at)?;
         if !address.ip().is_loopback() && !insecure.admin_remote {
             let what = "the admin listener asks nobody who they are, and could be reached from other machines";
@@ -76,14 +80,10 @@ impl Checker<'_> {
         Some(Admin { address })
     }
 
-    /// An empty text is a key that is missing, which has been noted.
     fn address(&mut self, text: &str, path: &Path) -> Option<SocketAddr> {
-        if text.is_empty() && self.findings.touch(path) {
-            return None;
-        }
         let address = text.parse().ok();
         if address.is_none() {
-            self.fault(path, "this is not an address", ADDRESS_FORM);
+            self.fault(path, "this is not an address", raw::ADDRESS);
         }
         address
     }
@@ -123,7 +123,7 @@ impl Checker<'_> {
     fn listen_tls(&mut self, raw: &raw::ListenTls, path: &Path) -> ListenTls {
         let [cert, key] = [self.file(&raw.cert), self.file(&raw.key)];
         let mut chain = None;
-        if !raw.cert.is_empty() {
+        if !self.is_absent(&path.key("cert")) {
             match certificate::read_chain(&cert) {
                 Ok(read) => chain = Some(read),
                 Err(error) => self.fault(
@@ -133,7 +133,7 @@ impl Checker<'_> {
                 ),
             }
         }
-        if !raw.key.is_empty()
+        if !self.is_absent(&path.key("key"))
             && let Err(error) = certificate::check_key(&key, chain)
         {
             self.fault(

@@ -91,6 +91,12 @@ impl Checker<'_> {
             .add(self.tree.place_of(path), path, what, allowed);
     }
 
+    /// Whether there is nothing to check: no value, or one that is known to be wrong. Where the
+    /// value was needed, that has been noted.
+    fn is_absent(&self, path: &Path) -> bool {
+        !self.tree.has(path) || self.findings.touch(path)
+    }
+
     /// Relative paths begin at the folder of the configuration.
     fn file(&self, text: &str) -> PathBuf {
         self.surroundings.folder.join(FilePath::new(text))
@@ -124,17 +130,17 @@ impl Checker<'_> {
 
 /// Reads the URL of a server. The fault never quotes it, because it may hold a password.
 fn parse_url(text: &str) -> Result<Url, (String, &'static str)> {
-    const FORM: &str = "a URL such as `http://127.0.0.1:8000/mcp`";
     if !["http://", "https://"]
         .iter()
         .any(|scheme| text.starts_with(scheme))
     {
         return Err((
             "this does not begin with `http://` or `https://`".into(),
-            FORM,
+            raw::URL,
         ));
     }
-    let url = Url::parse(text).map_err(|error| (format!("this is not a URL: {error}"), FORM))?;
+    let url =
+        Url::parse(text).map_err(|error| (format!("this is not a URL: {error}"), raw::URL))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err((
             "a user name or password within a URL".into(),
@@ -142,10 +148,13 @@ fn parse_url(text: &str) -> Result<Url, (String, &'static str)> {
         ));
     }
     if url.fragment().is_some() {
-        return Err(("a URL with a `#` part, which is never sent".into(), FORM));
+        return Err((
+            "a URL with a `#` part, which is never sent".into(),
+            raw::URL,
+        ));
     }
     if url.port() == Some(0) {
-        return Err(("port 0 cannot be connected to".into(), FORM));
+        return Err(("port 0 cannot be connected to".into(), raw::URL));
     }
     Ok(url)
 }

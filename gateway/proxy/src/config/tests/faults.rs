@@ -1,0 +1,212 @@
+//! What people read when something is wrong, word for word.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+/// Each case with what is said about it, as one golden page.
+fn check(name: &str, folder: &FilePath, cases: &[&str]) {
+    let mut page = String::new();
+    for case in cases {
+        let case = case.trim_matches('\n');
+        let variables = [
+            ("SECRET", "hunter2"),
+            ("HOME", "/home/user"),
+            ("BAD", "hunter2"),
+        ];
+        let said = match parse_there(case, folder, &variables) {
+            Ok(_) => "valid".to_owned(),
+            Err(faults) => faults
+                .to_string()
+                .replace(&folder.display().to_string(), "FOLDER"),
+        };
+        assert!(!said.contains("hunter2"), "{said}");
+        writeln!(page, "{case}\n=> {}\n", said.replace('\n', "\n   ")).unwrap();
+    }
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(name, page);
+    });
+}
+
+fn check_texts(name: &str, cases: &[&str]) {
+    check(name, FilePath::new("/nowhere"), cases);
+}
+
+#[test]
+fn what_yaml_allows_and_we_do_not() {
+    check_texts(
+        "yaml",
+        &[
+            "",
+            "# nothing but a comment",
+            "~",
+            "servers",
+            "- servers",
+            "servers: {a: {url: http://a/}}\n---\nservers: {}",
+            "servers: {a: {url: http://a/}}\nservers: {b: {url: http://b/}}",
+            "servers:\n\ta: {url: http://a/}",
+            "servers:\n  a: {url: http://a/\n",
+            "servers: &all {a: {url: http://a/}}\nadmin: *all",
+            "servers: {a: !!map {url: !!str http://a/}}",
+            "servers: {1: {url: http://a/}, true: {url: http://b/}, ~: {url: http://c/}}",
+            "servers: {? [a, b] : {url: http://a/}}",
+            "servers: {<<: {url: http://a/}}",
+            "servers: {a: {url: http://a/}}\nlisten: \"127.0.0.1:8080",
+        ],
+    );
+}
+
+#[test]
+fn values_that_yaml_readers_take_for_something_else() {
+    check_texts(
+        "traps",
+        &[
+            "servers: {no: {url: http://a/}, on: {url: http://b/}, \"off\": {url: http://c/}}",
+            "servers: {a: {url: http://a/}}\nlisten: 8080",
+            "servers: {a: {url: http://a/}}\nlisten: 22:22",
+            "servers: {a: {url: http://a/}}\naudit: {gateway: 0123}",
+            "servers: {a: {url: http://a/}}\naudit: {gateway: true}",
+            "servers: {a: {url: http://a/}}\naudit: {gateway: 1e3}",
+            "servers: {a: {url: http://a/}}\naudit: {gateway: \"1e3\"}",
+            "servers: {a: {url: http://a/}}\naudit: {gateway: }",
+            "servers: {a: {url: http://a/}}\naudit: ~",
+            "servers: {a: {url: http://a/}}\ninsecure: {anonymous: yes}",
+            "servers: {a: {url: http://a/}}\ninsecure: {anonymous: \"true\", admin_remote: 1}",
+            "servers: {a: {url: http://a/}}\nrequests: {depth_max: \"128\"}",
+            "servers: {a: {url: http://a/}}\nrequests: {depth_max: -1}",
+            "servers: {a: {url: http://a/}}\nrequests: {depth_max: 1e2}",
+        ],
+    );
+}
+
+#[test]
+fn keys_that_nobody_knows() {
+    check_texts(
+        "keys",
+        &[
+            "servers: {orders: {url_s: [http://a/]}}",
+            "server: {orders: {url: http://a/}}",
+            "servers: {orders: {url: http://a/, Protocol: http1, time-outs: {}}}",
+            "servers: {orders: {url: http://a/, weight: 90}}",
+            "servers: {orders: {url: http://a/, timeouts: {conect: 5s, answers: 5s, keepalive: 5s}}}",
+            "servers: {orders: {url: http://a/}}\nclickhouse: {url: http://a/}",
+            "servers: {orders: {url: http://a/}}\nrequests: {bodyBytesMax: 1MiB}",
+            "listen: {adress: 127.0.0.1:1}\nservers: {orders: {url: http://a/}}",
+        ],
+    );
+}
+
+#[test]
+fn shapes_and_bounds() {
+    check_texts(
+        "shapes",
+        &[
+            "servers: [http://a/]",
+            "servers: {}",
+            "servers: {orders: http://a/}",
+            "servers: {orders: {url: [http://a/]}}",
+            "servers: {orders: {urls: http://a/}}",
+            "servers: {orders: {urls: []}}",
+            "servers: {orders: {url: http://a/}}\nlisten: [127.0.0.1:8080]",
+            "servers: {orders: {url: http://a/}}\nrequests: {body_bytes_max: 16MB, header_bytes_max: 1GiB, depth_max: 5, read_timeout: 30}",
+            "servers: {orders: {url: http://a/}}\nrequests: {body_bytes_max: 65536, header_bytes_max: 64 KiB, read_timeout: \"5 m\"}",
+            "servers: {orders: {url: http://a/, timeouts: {connect: 0s, answer: 25h, idle: 1.5s}}}",
+            "servers: {orders: {url: http://a/, protocol: h2}}",
+            "servers: {orders: {url: http://a/}}\ntelemetry: {log: {level: INFO, format: xml}}",
+        ],
+    );
+}
+
+#[test]
+fn listeners() {
+    let folder = tempfile::tempdir().unwrap();
+    write_certificates(folder.path());
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    std::fs::write(folder.path().join("tls/other.key"), other).unwrap();
+    std::fs::write(folder.path().join("tls/empty.pem"), "").unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    std::fs::write(folder.path().join("tls/broken.pem"), broken).unwrap();
+    check(
+        "listeners",
+        folder.path(),
+        &[
+            "servers: {a: {url: http://a/}}\nlisten: localhost:8080",
+            "servers: {a: {url: http://a/}}\nlisten: 127.0.0.1",
+            "servers: {a: {url: http://a/}}\nlisten: 127.0.0.1:99999",
+            "servers: {a: {url: http://a/}}\nlisten: 0.0.0.0:8080\nadmin: 0.0.0.0:9090",
+            "servers: {a: {url: http://a/}}\nlisten: \"[::]:8080\"\nadmin: {address: \"[::]:9090\"}\ninsecure: {anonymous: true, admin_remote: true}",
+            "servers: {a: {url: http://a/}}\nlisten: 127.0.0.1:9090",
+            "servers: {a: {url: http://a/}}\nlisten: 127.0.0.1:0\nadmin: 127.0.0.1:0",
+            "servers: {a: {url: http://a/}}\nlisten: {hosts: [a]}",
+            "servers: {a: {url: http://a/}}\nlisten: {address: 127.0.0.1:1, hosts: [\"http://a\", \"a b\", \"user@a\", \"a/b\", \"a:1\"], origins: [a.example.com, \"https://a/b\", \"*\", \"null\", \"https://a\"]}",
+            "servers: {a: {url: http://a/}}\nlisten: {address: 127.0.0.1:1, tls: {cert: tls/gateway.pem, key: tls/gateway.key}}",
+            "servers: {a: {url: http://a/}}\nlisten: {address: 127.0.0.1:1, tls: {cert: tls/gateway.pem, key: tls/other.key}}",
+            "servers: {a: {url: http://a/}}\nlisten: {address: 127.0.0.1:1, tls: {cert: tls/gateway.key, key: tls/gateway.pem}}",
+            "servers: {a: {url: http://a/}}\nlisten: {address: 127.0.0.1:1, tls: {cert: tls/empty.pem, key: tls/gone.key}}",
+            "servers: {a: {url: http://a/}}\nlisten: {address: 127.0.0.1:1, tls: {cert: tls/broken.pem}}",
+        ],
+    );
+}
+
+#[test]
+fn servers() {
+    let folder = tempfile::tempdir().unwrap();
+    write_certificates(folder.path());
+    check(
+        "servers",
+        folder.path(),
+        &[
+            "servers: {a: {}}",
+            "servers: {a: {url: http://a/, urls: [http://b/]}}",
+            "servers: {a: {urls: [http://a/, http://b/, http://a/]}}",
+            "servers: {Orders: {url: http://a/}, -a: {url: http://b/}, a_b: {url: http://c/}, \"\": {url: http://d/}, a/b: {url: http://e/}}",
+            "servers: {a: {url: localhost:8000}, b: {url: ftp://a/}, c: {url: \"http://\"}, d: {url: \"http://a:99999/\"}}",
+            "servers: {a: {url: \"http://user:hunter2@a/\"}, b: {url: \"http://a/#b\"}, c: {url: \"http://a:0/\"}, d: {url: \"${BAD}\"}}",
+            "servers: {a: {url: http://a/, tls: {ca: tls/authority.pem}}}",
+            "servers: {a: {url: https://a/, tls: {ca: tls/authority.pem, server_name: orders.example.com}}}",
+            "servers: {a: {url: https://a/, tls: {ca: tls/gone.pem, server_name: \"not a name\"}}}",
+            "servers: {a: {url: https://a/, tls: {ca: tls/gateway.key}}}",
+        ],
+    );
+}
+
+#[test]
+fn audit_and_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), "hunter2\n").unwrap();
+    std::fs::write(folder.path().join("empty"), "\n").unwrap();
+    std::fs::write(folder.path().join("large"), "x".repeat(70_000)).unwrap();
+    let clickhouse = |rest: &str| {
+        format!(
+            "servers: {{a: {{url: http://a/}}}}\naudit: {{clickhouse: {{url: http://db/, {rest}}}}}"
+        )
+    };
+    let texts = [
+        "servers: {a: {url: http://a/}}\naudit: {gateway: a/b, clickhouse: {user: x}, spool: {bytes_max: 1MiB}}".to_owned(),
+        clickhouse("database: 1a"),
+        clickhouse("database: \"a; drop\""),
+        clickhouse("password: 12345"),
+        clickhouse("password: [hunter2]"),
+        clickhouse("password: \"${SECRET}\""),
+        clickhouse("password: \"${GONE}\""),
+        clickhouse("password: \"${hunter2!}\""),
+        clickhouse("password: \"${GONE:-}\""),
+        clickhouse("password: \"file:password\""),
+        clickhouse("password: \"file:gone\""),
+        clickhouse("password: \"file:empty\""),
+        clickhouse("password: \"file:large\""),
+    ];
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    check("audit", folder.path(), &texts);
+}
+
+#[test]
+fn a_value_of_the_environment_is_never_quoted() {
+    check_texts(
+        "environment",
+        &[
+            "servers: {a: {url: http://a/, protocol: \"${SECRET}\", timeouts: {answer: \"${SECRET}\"}}}\nlisten: ${SECRET}\nrequests: {body_bytes_max: \"${SECRET}\", depth_max: \"${SECRET}\"}\ninsecure: {anonymous: \"${SECRET}\"}\naudit: {clickhouse: {url: \"${SECRET}\", database: \"${SECRET}!\"}}\ntelemetry: \"${SECRET}\"",
+            "servers: {a: {url: \"http://${HOST}/\"}}\nlisten: \"${\"\nadmin: \"${}\"",
+        ],
+    );
+}
