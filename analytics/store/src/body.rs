@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use crate::exception::{Exception, code};
 use crate::native::Frames;
-use crate::request::{PAIRS_MAX, Request};
-use crate::sql;
+use crate::request::Request;
+use crate::{form, sql};
 
 /// A body once decompressed, at most: a small body must not fill the memory.
 const DATA_BYTES_MAX: u64 = 1 << 30;
@@ -85,7 +85,7 @@ impl Statement {
         let mut source = open(request, body)?;
         if let Some(boundary) = request.boundary.take() {
             let form = read_text(Vec::new(), &mut source, TEXT_BYTES_MAX)?;
-            read_form(&form, &boundary, request)?;
+            form::read(&form, &boundary, request)?;
         }
         // Where a text comes in two parts, a line end stands between them.
         let mut text = request
@@ -212,60 +212,6 @@ impl Read for Bounded {
     }
 }
 
-/// Reads `multipart/form-data` (RFC 7578): `query`, `param_…` and settings as fields. Files would be
-/// external tables, which the engine's interface has no way to take.
-fn read_form(form: &[u8], boundary: &str, request: &mut Request) -> Result<(), Exception> {
-    let malformed = || Exception::bad_arguments("the form in the body is malformed");
-    let delimiter = format!("\r\n--{boundary}");
-    let mut rest = form
-        .strip_prefix(delimiter.trim_start().as_bytes())
-        .ok_or_else(malformed)?;
-    for _ in 0..=PAIRS_MAX {
-        if rest.starts_with(b"--") {
-            return Ok(());
-        }
-        rest = rest.strip_prefix(b"\r\n").ok_or_else(malformed)?;
-        let end = memchr::memmem::find(rest, delimiter.as_bytes()).ok_or_else(malformed)?;
-        let part = rest.get(..end).unwrap_or_default();
-        rest = rest.get(end + delimiter.len()..).unwrap_or_default();
-        let (name, value) = read_field(part).ok_or_else(malformed)?;
-        if name.is_empty() {
-            return Err(Exception::new(
-                code::NOT_IMPLEMENTED,
-                "NOT_IMPLEMENTED",
-                "The store takes no external tables",
-            ));
-        }
-        request.set(name, value.to_owned())?;
-    }
-    Err(malformed())
-}
-
-/// Name and value of a part; the name is empty where the part is a file.
-fn read_field(part: &[u8]) -> Option<(&str, &str)> {
-    let blank = memchr::memmem::find(part, b"\r\n\r\n")?;
-    let headers = std::str::from_utf8(part.get(..blank)?).ok()?;
-    let disposition = headers.lines().find(|line| {
-        line.to_ascii_lowercase()
-            .starts_with("content-disposition:")
-    })?;
-    let attributes = disposition
-        .split(';')
-        .skip(1)
-        .map(str::trim)
-        .filter_map(|attribute| attribute.split_once('='));
-    let mut name = None;
-    for (key, value) in attributes {
-        match key.to_ascii_lowercase().as_str() {
-            "filename" => return Some(("", "")),
-            "name" => name = Some(value.trim_matches('"')),
-            _ => {}
-        }
-    }
-    let value = std::str::from_utf8(part.get(blank + 4..)?).ok()?;
-    Some((name.filter(|name| !name.is_empty())?, value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,54 +265,6 @@ mod tests {
             read("/", b"SELECT 1; SELECT 2").unwrap_err().code,
             code::SYNTAX_ERROR
         );
-    }
-
-    #[test]
-    fn a_form_holds_text_parameters_and_settings() {
-        let form = b"--xyz\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT {a:String}\r\n\
-            --xyz\r\ncontent-disposition: form-data; name=\"param_a\"\r\nContent-Type: text/plain\r\n\r\n--x\r\n\r\ny\r\n\
-            --xyz\r\nContent-Disposition: form-data; name=max_threads\r\n\r\n1\r\n--xyz--\r\n";
-        let mut request = request(
-            "/",
-            &[("content-type", "multipart/form-data; boundary=xyz")],
-        );
-        let statement = Statement::read(&mut request, Bytes::from_static(form)).unwrap();
-        assert_eq!(statement.text, b"SELECT {a:String}\n");
-        assert_eq!(
-            request.parameters,
-            [("a".to_owned(), "--x\r\n\r\ny".to_owned())]
-        );
-        assert_eq!(
-            request.settings,
-            [("max_threads".to_owned(), "1".to_owned())]
-        );
-    }
-
-    #[test]
-    fn a_broken_form_is_refused_wherever_it_breaks() {
-        let form =
-            b"--xyz\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nSELECT 1\r\n--xyz--";
-        for length in 0..form.len() {
-            let mut request = request(
-                "/",
-                &[("content-type", "multipart/form-data; boundary=xyz")],
-            );
-            let cut = Bytes::copy_from_slice(&form[..length]);
-            assert!(
-                Statement::read(&mut request, cut).is_err(),
-                "cut to {length}"
-            );
-        }
-        let file =
-            b"--xyz\r\nContent-Disposition: form-data; name=x; filename=f\r\n\r\n\xff\r\n--xyz--";
-        let mut request = request(
-            "/",
-            &[("content-type", "multipart/form-data; boundary=xyz")],
-        );
-        let refused = Statement::read(&mut request, Bytes::from_static(file))
-            .err()
-            .unwrap();
-        assert_eq!(refused.code, code::NOT_IMPLEMENTED);
     }
 
     #[test]

@@ -23,6 +23,20 @@ type RawConnection = *mut *mut c_void;
 type RawResult = *mut c_void;
 type RawInsert = *mut c_void;
 type Texts = *const *const c_char;
+/// What begins a statement: connection; text and format, each with its length; names, their lengths,
+/// values, their lengths, and the count of the parameters. Gives a result or an insert.
+type Begin = unsafe extern "C" fn(
+    *mut c_void,
+    *const u8,
+    usize,
+    *const u8,
+    usize,
+    Texts,
+    *const usize,
+    Texts,
+    *const usize,
+    usize,
+) -> *mut c_void;
 
 /// Why the engine could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -50,44 +64,11 @@ struct Api {
     connect: unsafe extern "C" fn(c_int, *mut *mut c_char) -> RawConnection,
     close: unsafe extern "C" fn(RawConnection),
     shutdown: unsafe extern "C" fn() -> c_int,
-    query: unsafe extern "C" fn(
-        *mut c_void,
-        *const u8,
-        usize,
-        *const u8,
-        usize,
-        Texts,
-        *const usize,
-        Texts,
-        *const usize,
-        usize,
-    ) -> RawResult,
-    stream: unsafe extern "C" fn(
-        *mut c_void,
-        *const u8,
-        usize,
-        *const u8,
-        usize,
-        Texts,
-        *const usize,
-        Texts,
-        *const usize,
-        usize,
-    ) -> RawResult,
+    query: Begin,
+    stream: Begin,
     fetch: unsafe extern "C" fn(*mut c_void, RawResult) -> RawResult,
     cancel: unsafe extern "C" fn(*mut c_void, RawResult),
-    insert: unsafe extern "C" fn(
-        *mut c_void,
-        *const u8,
-        usize,
-        *const u8,
-        usize,
-        Texts,
-        *const usize,
-        Texts,
-        *const usize,
-        usize,
-    ) -> RawInsert,
+    insert: Begin,
     append: unsafe extern "C" fn(RawInsert, *const c_void, usize) -> c_int,
     finish: unsafe extern "C" fn(RawInsert) -> RawResult,
     insert_error: unsafe extern "C" fn(RawInsert) -> *const c_char,
@@ -222,19 +203,19 @@ impl Connection {
         unsafe { *self.raw.as_ptr() }
     }
 
-    /// Runs a statement and waits for its whole answer, formatted as `format` unless the text says
-    /// otherwise. `parameters` fill `{name:Type}` places.
-    pub(crate) fn query(
+    fn begin(
         &mut self,
+        begin: Begin,
         text: &[u8],
         format: &str,
         parameters: &[(String, String)],
-    ) -> Result<Answer, Exception> {
+    ) -> *mut c_void {
         let names = Strings::new(parameters.iter().map(|(name, _)| name));
         let values = Strings::new(parameters.iter().map(|(_, value)| value));
-        // SAFETY: every pointer comes with its length and lives until the call returns.
-        let raw = unsafe {
-            (self.api.query)(
+        // SAFETY: the connection is open; every pointer comes with its length and lives until the
+        // call returns, by when the engine has copied what it needs.
+        unsafe {
+            begin(
                 self.handle(),
                 text.as_ptr(),
                 text.len(),
@@ -246,7 +227,18 @@ impl Connection {
                 values.lengths.as_ptr(),
                 parameters.len(),
             )
-        };
+        }
+    }
+
+    /// Runs a statement and waits for its whole answer, formatted as `format` unless the text says
+    /// otherwise. `parameters` fill `{name:Type}` places.
+    pub(crate) fn query(
+        &mut self,
+        text: &[u8],
+        format: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Answer, Exception> {
+        let raw = self.begin(self.api.query, text, format, parameters);
         Answer::take(&self.api, raw)
     }
 
@@ -258,23 +250,7 @@ impl Connection {
         format: &str,
         parameters: &[(String, String)],
     ) -> Result<Stream<'_>, Exception> {
-        let names = Strings::new(parameters.iter().map(|(name, _)| name));
-        let values = Strings::new(parameters.iter().map(|(_, value)| value));
-        // SAFETY: as in `query`.
-        let raw = unsafe {
-            (self.api.stream)(
-                self.handle(),
-                text.as_ptr(),
-                text.len(),
-                format.as_ptr(),
-                format.len(),
-                names.pointers.as_ptr(),
-                names.lengths.as_ptr(),
-                values.pointers.as_ptr(),
-                values.lengths.as_ptr(),
-                parameters.len(),
-            )
-        };
+        let raw = self.begin(self.api.stream, text, format, parameters);
         let handle = Answer::take(&self.api, raw)?;
         Ok(Stream {
             connection: self,
@@ -290,23 +266,7 @@ impl Connection {
         format: &str,
         parameters: &[(String, String)],
     ) -> Result<Insert<'_>, Exception> {
-        let names = Strings::new(parameters.iter().map(|(name, _)| name));
-        let values = Strings::new(parameters.iter().map(|(_, value)| value));
-        // SAFETY: as in `query`.
-        let raw = unsafe {
-            (self.api.insert)(
-                self.handle(),
-                text.as_ptr(),
-                text.len(),
-                format.as_ptr(),
-                format.len(),
-                names.pointers.as_ptr(),
-                names.lengths.as_ptr(),
-                values.pointers.as_ptr(),
-                values.lengths.as_ptr(),
-                parameters.len(),
-            )
-        };
+        let raw = self.begin(self.api.insert, text, format, parameters);
         let insert = Insert {
             connection: self,
             raw,

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{any, get};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::Semaphore;
 
 use crate::engine::Engine;
 use crate::exception::Exception;
@@ -17,7 +17,7 @@ use crate::intake::Intake;
 use crate::password::Password;
 use crate::request::Request;
 use crate::respond::{self, Identity};
-use crate::run::{self, Outlet, PIECES_MAX};
+use crate::{outlet, run};
 
 /// Requests past the password at once, at most; the next is refused at once.
 const REQUESTS_MAX: usize = 64;
@@ -94,27 +94,21 @@ async fn answer(
         .map_err(|_| Exception::busy())?;
 
     let (query_id, compress) = (request.query_id.clone(), request.compress);
-    let (opening, opened) = oneshot::channel();
-    let (pieces, received) = mpsc::channel(PIECES_MAX);
+    let (outlet, inlet) = outlet::channel();
     let engine = Arc::clone(&store.engine);
-    // Not awaited: if the client goes away, the thread notices by its channels and ends by itself.
+    // Not awaited: if the client goes away, the thread notices by its outlet and ends by itself.
     drop(tokio::task::spawn_blocking(move || {
-        run::run(
-            &engine,
-            request,
-            upload.bytes.clone(),
-            Outlet { opening, pieces },
-        );
+        run::run(&engine, request, upload.bytes.clone(), outlet);
         drop((upload, running));
     }));
-    let opening = opened.await.map_err(|_| {
+    let opening = inlet.opening.await.map_err(|_| {
         Exception::from_engine("the statement ended without an answer".to_owned())
     })??;
     Ok(respond::succeed(
         &store.identity,
         &query_id,
         opening,
-        received,
+        inlet.pieces,
         compress,
     ))
 }

@@ -10,13 +10,16 @@
 mod body;
 mod engine;
 mod exception;
+mod form;
 mod http;
 mod intake;
 mod native;
+mod outlet;
 mod password;
 mod request;
 mod respond;
 mod run;
+mod select;
 mod sql;
 
 use std::fs::{File, TryLockError};
@@ -32,6 +35,7 @@ use axum::serve::ListenerExt as _;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::engine::Engine;
 use crate::http::Store;
@@ -185,20 +189,17 @@ async fn serve(listen: SocketAddr, store: Arc<Store>) -> Result<()> {
         .and_then(|()| stdout.flush())
         .context("cannot write to stdout")?;
 
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut stopping = stopped.clone();
+    let (stop, stopped) = oneshot::channel::<()>();
     let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    let serving = axum::serve(listener, http::router(store)).with_graceful_shutdown(async move {
-        drop(stopping.wait_for(|stopping| *stopping).await);
-    });
+    let serving = axum::serve(listener, http::router(store))
+        .with_graceful_shutdown(async { drop(stopped.await) });
     let serving = tokio::spawn(serving.into_future());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
-    stop.send_replace(true);
-    drop(stopped);
+    drop(stop);
     match tokio::time::timeout(GRACE, serving).await {
         Ok(served) => served?.context("cannot serve"),
         Err(_) => {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::exception::{Exception, code};
 use crate::native;
-use crate::run::{Content, Opening, Piece, Summary};
+use crate::outlet::{Opening, Piece, Summary};
 
 /// What is the same for every answer of this process.
 pub(crate) struct Identity {
@@ -36,7 +36,7 @@ pub(crate) fn alive() -> Response {
 
 /// The answer to a request that failed before its first byte.
 pub(crate) fn fail(identity: &Identity, query_id: &str, exception: &Exception) -> Response {
-    let mut response = Response::new(Body::from(text_of(identity, exception)));
+    let mut response = Response::new(Body::from(text_of(&identity.version, exception)));
     *response.status_mut() = exception.status();
     let headers = response.headers_mut();
     headers.insert(
@@ -68,9 +68,9 @@ pub(crate) fn succeed(
     compress: bool,
 ) -> Response {
     let tag = tag();
-    let body = match opening.content {
-        Content::Whole(bytes) => Body::from(bytes),
-        Content::Pieces => Body::from_stream(relay(
+    let body = match opening.whole {
+        Some(bytes) => Body::from(bytes),
+        None => Body::from_stream(relay(
             pieces,
             identity.version.clone(),
             tag.clone(),
@@ -109,13 +109,13 @@ fn put(response: &mut Response, name: &'static str, value: &str) {
     }
 }
 
-fn text_of(identity: &Identity, exception: &Exception) -> String {
+fn text_of(version: &str, exception: &Exception) -> String {
     let text = exception.text.trim_end();
     // The engine adds its version to some texts and not to others; clients look for it.
     if text.contains("(version ") {
         format!("{text}\n")
     } else {
-        format!("{text} (version {})\n", identity.version)
+        format!("{text} (version {version})\n")
     }
 }
 
@@ -136,24 +136,27 @@ fn marker(text: &str, tag: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Passes pieces on. An exception becomes its marker and then a broken body, so that no client takes
-/// the answer for complete.
+/// Passes pieces on. An exception becomes its marker and then a broken body, and an answer that was
+/// cut off a broken body, so that no client takes either for complete.
 fn relay(
     mut pieces: mpsc::Receiver<Piece>,
     version: String,
     tag: String,
     compress: bool,
 ) -> impl Stream<Item = std::io::Result<Bytes>> {
-    let identity = Identity {
-        version,
-        timezone: String::new(),
-    };
-    let mut polls_after_marker = 0;
-    futures::stream::poll_fn(move |context| match polls_after_marker {
-        0 => match pieces.poll_recv(context) {
-            Poll::Ready(Some(Err(exception))) => {
-                polls_after_marker = 1;
-                let marker = marker(&text_of(&identity, &exception), &tag);
+    enum Stage {
+        Running,
+        Marked,
+        Broken,
+    }
+    let mut stage = Stage::Running;
+    futures::stream::poll_fn(move |context| match stage {
+        Stage::Running => match std::task::ready!(pieces.poll_recv(context)) {
+            Some(Piece::Data(data)) => Poll::Ready(Some(Ok(data))),
+            Some(Piece::End) => Poll::Ready(None),
+            Some(Piece::Failed(exception)) => {
+                stage = Stage::Marked;
+                let marker = marker(&text_of(&version, &exception), &tag);
                 let marker = if compress {
                     native::compress(&marker)
                 } else {
@@ -161,20 +164,20 @@ fn relay(
                 };
                 Poll::Ready(Some(Ok(marker.into())))
             }
-            Poll::Ready(Some(Ok(piece))) => Poll::Ready(Some(Ok(piece))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+            None => Poll::Ready(Some(Err(broken()))),
         },
-        1 => {
+        Stage::Marked => {
             // A pause lets the server flush what it holds; at an error it would drop it.
-            polls_after_marker = 2;
+            stage = Stage::Broken;
             context.waker().wake_by_ref();
             Poll::Pending
         }
-        _ => Poll::Ready(Some(Err(std::io::Error::other(
-            "the statement failed in mid-answer",
-        )))),
+        Stage::Broken => Poll::Ready(Some(Err(broken()))),
     })
+}
+
+fn broken() -> std::io::Error {
+    std::io::Error::other("the answer ended early")
 }
 
 fn summary_text(summary: &Summary) -> String {
@@ -217,7 +220,48 @@ fn content_type(format: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+
     use super::*;
+
+    /// What a client receives of these pieces: the bytes, and whether the body ended well.
+    async fn received(pieces: Vec<Piece>) -> (Vec<u8>, bool) {
+        let (sender, receiver) = mpsc::channel(4);
+        for piece in pieces {
+            assert!(sender.try_send(piece).is_ok());
+        }
+        drop(sender);
+        let mut body = std::pin::pin!(relay(receiver, "26.7".to_owned(), tag(), false));
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().await {
+            match piece {
+                Ok(piece) => bytes.extend_from_slice(&piece),
+                Err(_) => return (bytes, false),
+            }
+        }
+        (bytes, true)
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_that_came_to_its_end_looks_whole() {
+        let data = || Piece::Data(Bytes::from_static(b"rows"));
+        assert_eq!(
+            received(vec![data(), data(), Piece::End]).await,
+            (b"rowsrows".to_vec(), true)
+        );
+        assert_eq!(received(vec![data()]).await, (b"rows".to_vec(), false));
+        let failure = Exception::from_engine("Code: 1. DB::Exception: x".to_owned());
+        let (bytes, whole) = received(vec![data(), Piece::Failed(failure)]).await;
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(
+            !whole && text.starts_with("rows\r\n__exception__\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\r\nCode: 1. DB::Exception: x (version 26.7)\n"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn marks_an_exception_as_the_server_does() {
