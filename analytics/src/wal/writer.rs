@@ -1,6 +1,10 @@
 //! The one thread that writes: it drains the queue, numbers the rows, writes them with one
 //! write(2) and acknowledges them.
 //!
+//! Rows that come together cost 1.5 to 3 us of CPU each, a row by itself about 6 us and two
+//! changes of thread (`examples/append_cost.rs`, two cores). Writing on the callers' threads would
+//! save those, and would stop everything else on them whenever the disk does.
+//!
 //! A row is acknowledged with its identity or refused with a reason, never neither. A failed
 //! write takes no numbers: what it left behind is cut off and the next segment starts with the
 //! number that the first failed row would have had.
