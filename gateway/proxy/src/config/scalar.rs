@@ -30,10 +30,14 @@ pub(super) fn read(scalar: &Scalar, schema: &Value) -> Result<Value, Wrong> {
         Some("period") => return read_period(scalar, schema, &shown),
         _ => {}
     }
+    let bare = has_type(schema, "boolean") || has_type(schema, "integer");
+    if bare && !scalar.may_be_bare() {
+        return wrong(format!("`{shown}` in quotes is text"));
+    }
     if has_type(schema, "boolean") {
         return match scalar.text.as_str() {
-            "true" if scalar.may_be_bare() => Ok(true.into()),
-            "false" if scalar.may_be_bare() => Ok(false.into()),
+            "true" => Ok(true.into()),
+            "false" => Ok(false.into()),
             _ => wrong(format!("`{shown}` is neither yes nor no")),
         };
     }
@@ -61,8 +65,7 @@ fn read_integer(scalar: &Scalar, schema: &Value, shown: &Shown<'_>) -> Result<Va
     let min = bound("minimum").unwrap_or(0);
     let max = bound("maximum").unwrap_or(u64::MAX);
     let allowed = format!("a whole number from {min} to {max}");
-    let number = scalar.text.parse::<u64>().ok();
-    match number.filter(|_| scalar.may_be_bare()) {
+    match scalar.text.parse::<u64>().ok() {
         None => Err((format!("`{shown}` is not a whole number"), allowed)),
         Some(number) if number < min || number > max => {
             Err((format!("`{shown}` is out of bounds"), allowed))
