@@ -48,18 +48,18 @@ impl Client {
             self.alarm = Some(Alarm::new().map_err(|source| Failure::Connect(source.kind()))?);
         }
         let limit = self.run.timeout;
-        tokio::time::timeout(limit, self.begin())
-            .await
-            .unwrap_or(Err(Failure::Timeout))
+        let opened = tokio::time::timeout(limit, async {
+            self.connection = Some(Connection::open(&self.run.target).await?);
+            self.begin_session().await
+        });
+        opened.await.unwrap_or(Err(Failure::Timeout))
     }
 
     /// Makes calls until the schedule has no more.
     pub(super) async fn call_until_over(mut self) {
         while let Some(turn) = self.run.schedule.claim(Instant::now()) {
             self.wait(turn.due).await;
-            let mut id = std::mem::take(&mut self.id);
-            self.run.calls.write_id(turn.number, &mut id);
-            self.id = id;
+            self.run.calls.write_id(turn.number, &mut self.id);
             let begun = Instant::now();
             let limit = self.run.timeout;
             let outcome = tokio::time::timeout(limit, self.call())
@@ -69,7 +69,7 @@ impl Client {
                 // Whatever is still under way on the connection belongs to a call that has been given up.
                 self.connection = None;
             }
-            let refused = matches!(outcome, Err(Failure::Connect(_)));
+            let refused = outcome.as_ref().is_err_and(Failure::is_refusal);
             self.note(turn.due, begun, outcome);
             if refused {
                 tokio::time::sleep(REFUSED_PAUSE).await;
@@ -86,16 +86,13 @@ impl Client {
     }
 
     async fn call(&mut self) -> Result<(Answer, Verdict), Failure> {
-        if self.connection.is_none() {
-            self.run.reconnects.fetch_add(1, Ordering::Relaxed);
-        }
-        self.begin().await?;
+        self.begin_session().await?;
         let session = match &self.session {
             Session::Begun(id) => id.as_deref(),
             Session::None => None,
         };
         self.run.calls.render(&self.id, session, &mut self.request);
-        let answer = exchange(&mut self.connection, &self.request, &self.id).await?;
+        let answer = exchange(&mut self.connection, &self.run, &self.request, &self.id).await?;
         if answer.status == 404 {
             // The session has ended (2025-11-25, basic/transports): the next call begins another.
             self.session = Session::None;
@@ -111,12 +108,9 @@ impl Client {
         }
     }
 
-    /// Sees to it that there is a connection, and a session where calls need one.
-    async fn begin(&mut self) -> Result<(), Failure> {
-        if self.connection.is_none() {
-            self.connection = Some(Connection::open(&self.run.target).await?);
-        }
-        let run = Arc::clone(&self.run);
+    /// Begins a session where calls need one and none has begun.
+    async fn begin_session(&mut self) -> Result<(), Failure> {
+        let (run, request) = (&self.run, &mut self.request);
         let Some(calls) = run
             .calls
             .session
@@ -125,10 +119,9 @@ impl Client {
         else {
             return Ok(());
         };
-        calls
-            .initialize
-            .render(INITIALIZE_ID, None, &mut self.request);
-        let begun = exchange(&mut self.connection, &self.request, INITIALIZE_ID)
+        let connection = &mut self.connection;
+        calls.initialize.render(INITIALIZE_ID, None, request);
+        let begun = exchange(connection, run, request, INITIALIZE_ID)
             .await
             .map_err(in_session)?;
         if begun.verdict != Some(Verdict::Result) {
@@ -136,11 +129,8 @@ impl Client {
         }
         calls
             .initialized
-            .render("", begun.session.as_deref(), &mut self.request);
-        if self.connection.is_none() {
-            self.connection = Some(Connection::open(&self.run.target).await?);
-        }
-        let accepted = exchange(&mut self.connection, &self.request, "")
+            .render("", begun.session.as_deref(), request);
+        let accepted = exchange(connection, run, request, "")
             .await
             .map_err(in_session)?;
         if !(200..300).contains(&accepted.status) {
@@ -148,9 +138,6 @@ impl Client {
         }
         self.session = Session::Begun(begun.session);
         run.sessions.fetch_add(1, Ordering::Relaxed);
-        if self.connection.is_none() {
-            self.connection = Some(Connection::open(&self.run.target).await?);
-        }
         Ok(())
     }
 
@@ -181,14 +168,19 @@ fn in_session(failure: Failure) -> Failure {
     Failure::Session(Box::new(failure))
 }
 
-/// One exchange on `connection`, which is given up when it cannot carry another.
+/// One exchange, on `connection` or on a new one. What cannot carry another is given up.
 async fn exchange(
     connection: &mut Option<Connection>,
+    run: &Run,
     request: &[u8],
     id: &str,
 ) -> Result<Answer, Failure> {
-    let Some(mut open) = connection.take() else {
-        return Err(Failure::Closed);
+    let mut open = match connection.take() {
+        Some(open) => open,
+        None => {
+            run.reconnects.fetch_add(1, Ordering::Relaxed);
+            Connection::open(&run.target).await?
+        }
     };
     let answer = open.exchange(request, id).await?;
     if answer.reusable {

@@ -40,6 +40,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether nobody listened.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Session(failure) => failure.is_refusal(),
+            _ => false,
+        }
+    }
+
     /// Whether the whole request may have reached the peer, so that the call may have had its effect.
     pub(super) fn was_sent(&self) -> bool {
         !matches!(self, Self::Connect(_) | Self::Session(_) | Self::Write(_))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::command;
 
 /// The machine, the toolchain and the checkout. What cannot be told is left out.
-pub(crate) fn describe(root: &Path, unoptimised: bool) -> Value {
+pub(crate) fn describe(root: &Path, profile: &str) -> Value {
     let said = |program: &str, arguments: &[&str]| {
         let output =
             command::capture(Command::new(program).args(arguments).current_dir(root)).ok()?;
@@ -22,7 +22,7 @@ pub(crate) fn describe(root: &Path, unoptimised: bool) -> Value {
         "load_average_before": first_line("/proc/loadavg"),
         "rustc": said("rustc", &["--version"]),
         "commit": said("git", &["describe", "--always", "--dirty"]),
-        "profile": if unoptimised { "dev" } else { "release" },
+        "profile": profile,
     })
 }
 

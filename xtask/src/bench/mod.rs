@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// Take the development build, to try the bench itself; its figures mean nothing
     #[arg(long)]
     unoptimised: bool,
+    /// Measure the programs as they were built last
+    #[arg(long)]
+    as_built: bool,
 }
 
 /// How often and how long each contestant does each work.
@@ -78,11 +81,15 @@ pub(crate) fn run(root: &Path, cache: &Cache, arguments: &Arguments) -> Result<(
         );
     }
     setup::install(root, cache, Purpose::Bench)?;
-    let bins = build(
-        root,
-        arguments.unoptimised,
-        contestants::packages(&left_out),
-    )?;
+    let profile = if arguments.unoptimised {
+        Profile::DEV
+    } else {
+        Profile::RELEASE
+    };
+    if !arguments.as_built {
+        build(root, profile, contestants::packages(&left_out))?;
+    }
+    let bins = profile.bins()?;
     let out = root.join("out/bench");
     let field = Field::enter(&bins, cache, &out, &left_out)?;
     let generator = Generator::new(&bins);
@@ -91,7 +98,7 @@ pub(crate) fn run(root: &Path, cache: &Cache, arguments: &Arguments) -> Result<(
     } else {
         Plan::FULL
     };
-    let machine = machine::describe(root, arguments.unoptimised);
+    let machine = machine::describe(root, profile.name);
 
     let works: Vec<Work> = work::closed_loop()
         .into_iter()
@@ -138,29 +145,44 @@ fn is_asked(arguments: &Arguments, name: &str) -> bool {
             .any(|text| name.contains(text.as_str()))
 }
 
-/// Builds the programs and returns their folder.
-fn build(root: &Path, unoptimised: bool, packages: &[&str]) -> Result<PathBuf> {
-    let (profile, folder) = if unoptimised {
-        ("dev", "debug")
-    } else {
-        ("release", "release")
+/// How the programs are built, and into which folder cargo then puts them.
+#[derive(Clone, Copy)]
+struct Profile {
+    name: &'static str,
+    folder: &'static str,
+}
+
+impl Profile {
+    const DEV: Self = Self {
+        name: "dev",
+        folder: "debug",
     };
-    println!("bench: building ({profile})");
+    const RELEASE: Self = Self {
+        name: "release",
+        folder: "release",
+    };
+
+    /// This program was built into a folder beside it.
+    fn bins(self) -> Result<PathBuf> {
+        let this = environment::bin_folder()?;
+        Ok(this
+            .parent()
+            .context("the build has no target folder")?
+            .join(self.folder))
+    }
+}
+
+fn build(root: &Path, profile: Profile, packages: &[&str]) -> Result<()> {
+    println!("bench: building ({})", profile.name);
     let packages: Vec<&str> = packages
         .iter()
         .flat_map(|name| ["--package", name])
         .collect();
     command::run(
         cargo(root)
-            .args(["build", "--quiet", "--bins", "--profile", profile])
+            .args(["build", "--quiet", "--bins", "--profile", profile.name])
             .args(packages),
-    )?;
-    // This program was built into a folder beside the one asked for.
-    let this = environment::bin_folder()?;
-    Ok(this
-        .parent()
-        .context("the build has no target folder")?
-        .join(folder))
+    )
 }
 
 /// All contestants do one work, in turns: the order is reversed with each repetition.
