@@ -22,8 +22,11 @@ async fn sees_the_same(client: Client) {
         let url = format!("http://{}/mcp", process.address);
         let gateway = Gateway::before(&url);
         for (_, era) in MEETINGS.into_iter().filter(|(met, _)| *met == server) {
-            let direct = client.hold(&url, era, server).await;
-            let through = client.hold(&gateway.url("server"), era, server).await;
+            let endpoint = gateway.url("server");
+            let (direct, through) = tokio::join!(
+                client.hold(&url, era, server),
+                client.hold(&endpoint, era, server)
+            );
             assert!(
                 direct.len() > 3,
                 "{client:?} {era:?} with {server:?} reported {direct:?}"
