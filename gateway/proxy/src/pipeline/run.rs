@@ -59,7 +59,6 @@ pub async fn run(
     let era = check_headers(call.as_ref(), &headers)?;
     trail.classified(era);
     let server = gateway.routes.find(&server)?;
-    trail.addressed(server);
 
     let caller = auth::identify(gateway.identity, client)?;
     trail.identified(&caller);

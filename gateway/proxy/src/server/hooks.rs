@@ -70,10 +70,15 @@ async fn answer(session: &mut ServerSession, ctx: &mut Context) {
         let _ = refuse::preflight(session).await;
         return;
     }
-    let headers = &session.req_header().headers;
-    let trail = ctx
-        .trail
-        .insert(Trail::begin(inbound::client_ip(session), headers));
+    let head = session.req_header();
+    let client = inbound::client_ip(session);
+    let trail = ctx.trail.insert(Trail::begin(client, &head.headers));
+    // Known from the path already, so that a request which cannot be read is still recorded
+    // under its server.
+    let server = inbound::server_name(head.uri.path()).unwrap_or_default();
+    if let Ok(server) = gateway.routes.find(server) {
+        trail.addressed(server);
+    }
     let result = match inbound::read(session, door, &gateway.requests, trail).await {
         Ok(request) => {
             let _in_flight = gateway.metrics.in_flight(&request.server);

@@ -5,11 +5,20 @@ use std::{future::Future, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora_core::{
-    connectors::http::Connector, protocols::http::client::HttpSession as AnyHttpSession,
+    BError, Error, ErrorType, OrErr,
+    connectors::http::Connector,
+    protocols::{
+        Stream,
+        http::{
+            client::HttpSession as AnyHttpSession,
+            v1::client::{HttpSession as Http1Session, http_req_header_to_wire},
+        },
+    },
 };
-use tokio::time::timeout;
+use pingora_http::RequestHeader;
+use tokio::{io::AsyncWriteExt, time::timeout};
 
-use super::{Failed, Pools, Verb, discovery::Endpoint, head};
+use super::{Failed, Pools, Verb, discovery::Endpoint, head, pools::WRITE_TIMEOUT};
 use crate::{guardrails::Screened, limits::Ticket, routing::Target};
 
 type HttpSession = AnyHttpSession<()>;
@@ -72,6 +81,7 @@ impl Upstream {
                     server: server.name().to_string(),
                     source,
                 })?;
+            let (session, sent) = transmit(session, terms.verb, request, body).await;
             let mut exchange = Exchange {
                 upstream: Arc::clone(self),
                 session,
@@ -80,7 +90,7 @@ impl Upstream {
                 endless: terms.endless,
                 _ticket: ticket,
             };
-            let sent = exchange.write(terms.verb, Box::new(request), body).await;
+            let sent = sent.map_err(|source| exchange.broken(source));
             // A server may answer before it has read everything (413, 401) and close: its answer
             // says more than the broken write does.
             match (sent, exchange.read_head().await) {
@@ -188,15 +198,17 @@ impl Exchange {
                 }
             }
         };
-        chunk.map_err(|source| Failed::Broken {
-            server: self.name(),
-            source,
-        })
+        chunk.map_err(|source| self.broken(source))
     }
 
-    /// Whether the whole answer has been read.
-    pub fn is_done(&mut self) -> bool {
-        self.session.response_done()
+    /// As [`Exchange::chunk`], of what has already arrived; `None` where that would be to wait.
+    pub async fn arrived(&mut self) -> Option<Result<Option<Bytes>, Failed>> {
+        let read = tokio::select! {
+            biased;
+            read = self.session.read_response_body() => read,
+            () = std::future::ready(()) => return None,
+        };
+        Some(read.map_err(|source| self.broken(source)))
     }
 
     /// Ends an exchange whose answer has been read whole.
@@ -212,37 +224,72 @@ impl Exchange {
         self.target.server().name().to_string()
     }
 
-    async fn write(
-        &mut self,
-        verb: Verb,
-        request: Box<pingora_http::RequestHeader>,
-        body: Bytes,
-    ) -> Result<(), Failed> {
-        let sent = async {
-            self.session.write_request_header(request).await?;
-            if verb == Verb::Post {
-                self.session.write_request_body(body, true).await?;
-            }
-            self.session.finish_request_body().await
-        };
-        sent.await.map_err(|source| Failed::Broken {
-            server: self.target.server().name().to_string(),
+    fn broken(&self, source: BError) -> Failed {
+        Failed::Broken {
+            server: self.name(),
             source,
-        })
+        }
     }
 
     async fn read_head(&mut self) -> Result<(), Failed> {
         loop {
-            self.session
-                .read_response_header()
-                .await
-                .map_err(|source| Failed::Broken {
-                    server: self.target.server().name().to_string(),
-                    source,
-                })?;
+            let read = self.session.read_response_header().await;
+            read.map_err(|source| self.broken(source))?;
             if !self.status().is_informational() {
                 return Ok(());
             }
         }
     }
+}
+
+/// Sends a request. In HTTP/1.1, head and body leave in one write where Pingora's own session
+/// would flush in between: each write is a system call and a packet, and most messages are smaller
+/// than one packet.
+async fn transmit(
+    session: HttpSession,
+    verb: Verb,
+    request: RequestHeader,
+    body: Bytes,
+) -> (HttpSession, pingora_core::Result<()>) {
+    match session {
+        HttpSession::H1(session) => {
+            let mut stream = session.into_inner();
+            let sent = match timeout(WRITE_TIMEOUT, write(&mut stream, &request, &body)).await {
+                Ok(sent) => sent,
+                Err(_) => Error::e_explain(ErrorType::WriteTimedout, "sending a request"),
+            };
+            (HttpSession::H1(Http1Session::new(stream)), sent)
+        }
+        mut session => {
+            let sent = async {
+                session.write_request_header(Box::new(request)).await?;
+                if verb == Verb::Post {
+                    session.write_request_body(body, true).await?;
+                }
+                session.finish_request_body().await
+            };
+            let sent = sent.await;
+            (session, sent)
+        }
+    }
+}
+
+async fn write(
+    stream: &mut Stream,
+    request: &RequestHeader,
+    body: &[u8],
+) -> pingora_core::Result<()> {
+    let Some(head) = http_req_header_to_wire(request) else {
+        return Error::e_explain(
+            ErrorType::InvalidHTTPHeader,
+            "the request line is not valid",
+        );
+    };
+    let sent = async {
+        stream.write_all(&head).await?;
+        stream.write_all(body).await?;
+        stream.flush().await
+    };
+    sent.await
+        .or_err(ErrorType::WriteError, "sending a request")
 }

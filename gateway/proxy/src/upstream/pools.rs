@@ -21,7 +21,7 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 const H2_STREAMS_MAX: usize = 100;
 
 /// The longest time for one write to a server to make progress.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the endpoints of a configuration cannot be built.
 #[derive(Debug, thiserror::Error)]

@@ -8,25 +8,25 @@ use tempfile::TempDir;
 use crate::process::{Process, free_address, program};
 
 /// The password of the stores that tests start.
-pub const STORE_PASSWORD: &str = "only-for-tests";
+pub(crate) const STORE_PASSWORD: &str = "only-for-tests";
 
 /// A gateway process with its own configuration, spool and ports.
-pub struct Gateway {
+pub(crate) struct Gateway {
     process: Option<Process>,
-    pub address: SocketAddr,
-    pub admin: SocketAddr,
-    pub folder: TempDir,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) folder: TempDir,
     scheme: &'static str,
 }
 
 impl Gateway {
     /// Starts a gateway; `rest` is the configuration after `listen`, `admin` and the audit spool.
-    pub fn start(rest: &str) -> Self {
+    pub(crate) fn start(rest: &str) -> Self {
         Self::listening(rest, "", "http")
     }
 
     /// As [`Gateway::start`], with what `listen` holds beside its address.
-    pub fn listening(rest: &str, listen: &str, scheme: &'static str) -> Self {
+    pub(crate) fn listening(rest: &str, listen: &str, scheme: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, admin) = (free_address(), free_address());
         let text = format!(
@@ -46,14 +46,14 @@ impl Gateway {
     }
 
     /// A gateway in front of one server called `server`, without ClickHouse.
-    pub fn before(url: &str) -> Self {
+    pub(crate) fn before(url: &str) -> Self {
         Self::start(&format!(
             "servers: {{server: {{url: '{url}'}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}"
         ))
     }
 
     /// A gateway in front of one server called `server`, delivering to `store`.
-    pub fn recording(url: &str, store: &Store) -> Self {
+    pub(crate) fn recording(url: &str, store: &Store) -> Self {
         Self::start(&format!(
             "servers: {{server: {{url: '{url}'}}}}\n{}",
             store.audit()
@@ -61,7 +61,7 @@ impl Gateway {
     }
 
     /// Starts the process again, with the same configuration, ports and spool.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.process = None;
         let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
         let log = std::fs::File::options()
@@ -77,22 +77,22 @@ impl Gateway {
         self.process = Some(Process::accepting(&mut command, self.address));
     }
 
-    pub fn process(&mut self) -> &mut Process {
+    pub(crate) fn process(&mut self) -> &mut Process {
         self.process.as_mut().unwrap()
     }
 
     /// The MCP endpoint of the server called `name`.
-    pub fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("{}://{}/mcp/{name}", self.scheme, self.address)
     }
 
     /// What the gateway has logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     /// GET on the admin listener.
-    pub async fn admin(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn admin(&self, path: &str) -> (u16, String) {
         let response = client()
             .get(format!("http://{}{path}", self.admin))
             .send()
@@ -103,12 +103,12 @@ impl Gateway {
 }
 
 /// The fixture server.
-pub fn fixture() -> Process {
+pub(crate) fn fixture() -> Process {
     fixture_with(&[])
 }
 
 /// The fixture server, with further arguments.
-pub fn fixture_with(arguments: &[&str]) -> Process {
+pub(crate) fn fixture_with(arguments: &[&str]) -> Process {
     let mut command = Command::new(program("gantry-fixture"));
     command
         .args(["--listen", "127.0.0.1:0", "--quiet"])
@@ -117,12 +117,12 @@ pub fn fixture_with(arguments: &[&str]) -> Process {
 }
 
 /// The URL of a fixture's endpoint.
-pub fn endpoint(fixture: &Process) -> String {
+pub(crate) fn endpoint(fixture: &Process) -> String {
     format!("http://{}/mcp", fixture.address)
 }
 
 /// A real ClickHouse engine with the gateway's tables.
-pub struct Store {
+pub(crate) struct Store {
     process: Process,
     address: SocketAddr,
     folder: TempDir,
@@ -130,7 +130,7 @@ pub struct Store {
 
 impl Store {
     /// Starts an empty store and migrates it.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let process = Self::spawn(folder.path(), address);
@@ -154,19 +154,14 @@ impl Store {
         Process::listening(&mut command)
     }
 
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    /// Starts again on the same data and port.
-    pub fn restart(&mut self) {
+    /// SIGKILL, then a new start on the same data and port.
+    pub(crate) fn restart(&mut self) {
         self.process.kill();
         self.process = Self::spawn(self.folder.path(), self.address);
     }
 
     /// As the gateway's sink sees it.
-    pub fn client(&self) -> gantry_analytics::Store {
+    pub(crate) fn client(&self) -> gantry_analytics::Store {
         gantry_analytics::Store {
             url: format!("http://{}", self.address),
             user: "gantry".to_owned(),
@@ -176,7 +171,7 @@ impl Store {
     }
 
     /// The `audit:` section that delivers here.
-    pub fn audit(&self) -> String {
+    pub(crate) fn audit(&self) -> String {
         format!(
             "audit: {{gateway: test, clickhouse: {{url: 'http://{}', user: gantry, password: {STORE_PASSWORD}}}, spool: {{dir: SPOOL}}}}",
             self.address
@@ -184,7 +179,7 @@ impl Store {
     }
 
     /// The rows of a SELECT.
-    pub async fn select(&self, sql: &str) -> Vec<Value> {
+    pub(crate) async fn select(&self, sql: &str) -> Vec<Value> {
         let response = client()
             .post(format!(
                 "http://{}/?default_format=JSONEachRow",
@@ -204,7 +199,7 @@ impl Store {
     }
 
     /// Waits until at least `count` rows of the log fulfil `condition`, and returns them in order.
-    pub async fn rows(&self, condition: &str, count: usize) -> Vec<Value> {
+    pub(crate) async fn rows(&self, condition: &str, count: usize) -> Vec<Value> {
         let sql = format!(
             "SELECT *, trace_hex FROM gantry.audit_log WHERE {condition} ORDER BY epoch, seq"
         );
@@ -225,7 +220,7 @@ impl Store {
 }
 
 /// An HTTP client without a pool, so that each request has its own connection.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .pool_max_idle_per_host(0)

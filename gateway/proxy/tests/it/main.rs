@@ -1,5 +1,23 @@
 //! The gateway as its users meet it: real processes, real HTTP, real servers, a real store.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so by panicking"
+)]
+
+mod conformance;
+mod crash;
+mod faults;
+mod fidelity;
 mod gateway;
 mod message;
+mod peer;
+mod peers;
 mod process;
+mod proxying;
+mod raw;
+mod records;
+mod streams;

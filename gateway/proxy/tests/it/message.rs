@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::gateway::client;
 
 /// The revision of modern messages.
-pub const MODERN: &str = "2026-07-28";
+pub(crate) const MODERN: &str = "2026-07-28";
 
 /// The body of a modern request.
-pub fn modern_body(id: &Value, method: &str, params: Value) -> Value {
+pub(crate) fn modern_body(id: &Value, method: &str, params: Value) -> Value {
     let mut params = params;
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -20,7 +20,7 @@ pub fn modern_body(id: &Value, method: &str, params: Value) -> Value {
 }
 
 /// A POST with the headers that every client sends.
-pub fn post(url: &str) -> RequestBuilder {
+pub(crate) fn post(url: &str) -> RequestBuilder {
     client()
         .post(url)
         .header("content-type", "application/json")
@@ -28,7 +28,7 @@ pub fn post(url: &str) -> RequestBuilder {
 }
 
 /// A modern call of a tool, ready to be sent.
-pub fn tool_call(url: &str, id: &Value, tool: &str, arguments: Value) -> RequestBuilder {
+pub(crate) fn tool_call(url: &str, id: &Value, tool: &str, arguments: Value) -> RequestBuilder {
     let body = modern_body(
         id,
         "tools/call",
@@ -42,7 +42,7 @@ pub fn tool_call(url: &str, id: &Value, tool: &str, arguments: Value) -> Request
 }
 
 /// The message with this id in an answer of either form.
-pub fn answer_of(id: &Value, text: &str) -> Value {
+pub(crate) fn answer_of(id: &Value, text: &str) -> Value {
     let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
     std::iter::once(text)
         .chain(events)

@@ -17,7 +17,7 @@ const SESSION_DEADLINE: Duration = Duration::from_secs(120);
 
 /// A server to put behind the gateway. Each has a session of its own in `tests/peers/sessions`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Server {
+pub(crate) enum Server {
     /// This workspace's fixture, on the crate `rmcp`: both eras.
     Fixture,
     /// npm `@modelcontextprotocol/server-everything`: legacy only.
@@ -28,7 +28,7 @@ pub enum Server {
 
 /// A client that holds a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Client {
+pub(crate) enum Client {
     /// npm `@modelcontextprotocol/client`.
     TypeScript,
     /// The command line of npm `@modelcontextprotocol/inspector`.
@@ -41,7 +41,7 @@ pub enum Client {
 
 /// How a client finds out what the server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Era {
+pub(crate) enum Era {
     Modern,
     Legacy,
     Auto,
@@ -49,7 +49,7 @@ pub enum Era {
 
 impl Server {
     /// Starts it on a free port; its endpoint is `/mcp`.
-    pub fn start(self) -> Process {
+    pub(crate) fn start(self) -> Process {
         let mut command = match self {
             Server::Fixture => {
                 let mut command = std::process::Command::new(program("gantry-fixture"));
@@ -90,7 +90,7 @@ impl Server {
 impl Client {
     /// Holds the session that belongs to `server` with whatever answers at `url`; returns what the client saw, a value a
     /// step. Fails where a step did not go as the session expects.
-    pub async fn hold(self, url: &str, era: Era, server: Server) -> Vec<Value> {
+    pub(crate) async fn hold(self, url: &str, era: Era, server: Server) -> Vec<Value> {
         let mut command = self.command();
         command
             .arg(url)
@@ -155,7 +155,7 @@ fn scripts() -> PathBuf {
 }
 
 /// Something that `cargo xtask setup` put into the cache.
-pub fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     let path = cache().join(path);
     assert!(
         path.exists(),
@@ -178,7 +178,7 @@ fn cache() -> PathBuf {
 }
 
 /// The pinned Node binary: the system's may be too old.
-pub fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     let arch = if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -188,6 +188,6 @@ pub fn node() -> PathBuf {
 }
 
 /// The interpreter of the environment with the Python peers.
-pub fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     installed("venv/bin/python")
 }

@@ -10,20 +10,20 @@ use std::{
 };
 
 /// The longest that any program may take to get ready on a busy machine.
-pub const READY: Duration = Duration::from_secs(60);
+pub(crate) const READY: Duration = Duration::from_secs(60);
 
 /// A running program that dies with its handle.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     /// The address that it said it listens on.
-    pub address: String,
+    pub(crate) address: String,
 }
 
 impl Process {
     /// Starts a program that prints `listening on http://ADDRESS...` when it is ready.
-    pub fn listening(command: &mut Command) -> Self {
-        let mut child = spawn(command.stdout(Stdio::piped()));
-        let stdout = child.stdout.take().unwrap();
+    pub(crate) fn listening(command: &mut Command) -> Self {
+        let mut process = Self::spawn(command.stdout(Stdio::piped()));
+        let stdout = process.child.stdout.take().unwrap();
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -36,41 +36,46 @@ impl Process {
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
                 .unwrap_or_else(|fault| panic!("{command:?} did not get ready: {fault}"));
             if let Some((_, url)) = line.split_once("listening on http://") {
-                let address = url.split('/').next().unwrap().trim().to_owned();
-                return Self { child, address };
+                process.address = url.split('/').next().unwrap().trim().to_owned();
+                return process;
             }
         }
     }
 
     /// Starts a program and waits until something accepts connections at `address`.
-    pub fn accepting(command: &mut Command, address: SocketAddr) -> Self {
-        let mut child = spawn(command);
+    pub(crate) fn accepting(command: &mut Command, address: SocketAddr) -> Self {
+        let mut process = Self::spawn(command);
+        process.address = address.to_string();
         let deadline = Instant::now() + READY;
         while TcpStream::connect(address).is_err() {
-            if let Some(status) = child.try_wait().unwrap() {
+            if let Some(status) = process.child.try_wait().unwrap() {
                 panic!("{command:?} ended at once: {status}");
             }
             assert!(Instant::now() < deadline, "{command:?} did not get ready");
             std::thread::sleep(Duration::from_millis(20));
         }
+        process
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|fault| panic!("cannot start {command:?}: {fault}"));
         Self {
             child,
-            address: address.to_string(),
+            address: String::new(),
         }
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL, and waits until it is gone.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// SIGTERM, and waits until it has ended by itself.
-    pub fn terminate(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn terminate(&mut self) -> std::process::ExitStatus {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").arg(pid).status().unwrap();
         assert!(sent.success());
@@ -84,15 +89,8 @@ impl Drop for Process {
     }
 }
 
-fn spawn(command: &mut Command) -> Child {
-    command
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|fault| panic!("cannot start {command:?}: {fault}"))
-}
-
 /// An address on loopback that nobody uses right now.
-pub fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -100,7 +98,7 @@ pub fn free_address() -> SocketAddr {
 }
 
 /// A program of this workspace, built beside the tests.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let variable = format!("{}_BIN", name.to_uppercase().replace('-', "_"));
     if let Some(path) = std::env::var_os(variable) {
         return path.into();

@@ -4,6 +4,9 @@
 //! given to the caller only when the record of the call has been written, so that no answered call
 //! can be missing from the trail.
 
+mod arrived;
+mod head;
+
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -11,32 +14,16 @@ use gantry_mcp::{
     answer::{Answer, Format},
     jsonrpc,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::StatusCode;
 use pingora_core::{Result, protocols::http::ServerSession};
-use pingora_http::ResponseHeader;
 use tokio::time::sleep;
 
-use super::refuse;
+use arrived::Arrived;
+
 use crate::{
     pipeline::{Ending, Gateway, Refusal, Reply, Trail, settle},
     upstream::{Exchange, Failed},
 };
-
-/// Headers of an answer that concern the server's connection or the server's own cookies: one
-/// gateway host stands for many servers, and a browser would show one server's cookies to another.
-const NOT_FORWARDED: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TRANSFER_ENCODING,
-    header::TRAILER,
-    header::UPGRADE,
-    header::SET_COOKIE,
-];
-
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const NO: HeaderValue = HeaderValue::from_static("no");
-const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
 /// A comment, which every reader of event streams ignores (HTML, "Server-sent events").
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -50,7 +37,7 @@ pub(super) async fn deliver(
 ) {
     let status = reply.exchange.status();
     let headers = reply.exchange.headers();
-    let format = headers.and_then(format);
+    let format = headers.and_then(head::format);
     if let (Some(trail), Some(Format::EventStream)) = (trail.as_mut(), format) {
         trail.streaming();
     }
@@ -68,7 +55,7 @@ pub(super) async fn deliver(
         status,
         stream: format == Some(Format::EventStream),
         reading: format.map(Answer::new),
-        length: headers.and_then(content_length),
+        length: headers.and_then(head::content_length),
         received: 0,
         present: true,
         cancellable: reply.cancellable,
@@ -88,10 +75,8 @@ enum Delivered {
 }
 
 enum Next {
-    Piece(Bytes),
-    End,
+    Arrived(Arrived),
     Departed,
-    Failed(Failed),
 }
 
 struct Delivery<'a> {
@@ -113,21 +98,34 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     async fn run(&mut self, exchange: &mut Exchange) -> Delivered {
-        // Of an answer without a body, the head is all there is.
-        if exchange.is_done() && self.settle(self.ending()).await.is_err() {
+        let mut arrived = Arrived::gather(exchange, Bytes::new()).await;
+        if arrived.is_last() {
+            // The whole answer is here: it leaves in one piece, with its length.
+            self.length = Some(arrived.bytes.len() as u64);
+        }
+        if !self.take_in(&arrived).await {
             return Delivered::Cut;
         }
         if self.write_head(exchange).await.is_err() && !self.lost().await {
             return Delivered::Cut;
         }
         loop {
-            let going_on = match self.next(exchange).await {
-                Next::Piece(bytes) => self.pass(bytes).await,
-                Next::Departed => self.lost().await,
-                Next::End => return self.end().await,
-                Next::Failed(fault) => return self.broke(fault).await,
+            if !self.pass(arrived.bytes).await {
+                return Delivered::Cut;
+            }
+            match arrived.end {
+                Some(Ok(())) => return self.end().await,
+                Some(Err(fault)) => return self.broke(fault).await,
+                None => {}
+            }
+            arrived = loop {
+                match self.next(exchange).await {
+                    Next::Arrived(arrived) => break arrived,
+                    Next::Departed if self.lost().await => {}
+                    Next::Departed => return Delivered::Cut,
+                }
             };
-            if !going_on {
+            if !self.take_in(&arrived).await {
                 return Delivered::Cut;
             }
         }
@@ -137,54 +135,54 @@ impl Delivery<'_> {
     /// its departure matters. Elsewhere a failed write tells, so that a caller which has closed
     /// only its sending side still gets its answer.
     async fn next(&mut self, exchange: &mut Exchange) -> Next {
-        let mut piece = pin!(exchange.chunk());
         let watching = self.present && self.cancellable;
-        loop {
-            let quiet = self.present && self.stream && self.at_boundary();
-            tokio::select! {
-                biased;
-                piece = &mut piece => return match piece {
-                    Ok(Some(bytes)) => Next::Piece(bytes),
-                    Ok(None) => Next::End,
-                    Err(fault) => Next::Failed(fault),
-                },
-                _ = self.session.read_body_or_idle(true), if watching => return Next::Departed,
-                () = sleep(self.gateway.keep_alive), if quiet => {
-                    if self.session.write_response_body(COMMENT, false).await.is_err() {
-                        return Next::Departed;
+        let first = {
+            let mut piece = pin!(exchange.chunk());
+            loop {
+                let quiet = self.present && self.stream && self.at_boundary();
+                tokio::select! {
+                    biased;
+                    piece = &mut piece => break piece,
+                    _ = self.session.read_body_or_idle(true), if watching => return Next::Departed,
+                    () = sleep(self.gateway.keep_alive), if quiet => {
+                        if self.session.write_response_body(COMMENT, false).await.is_err() {
+                            return Next::Departed;
+                        }
                     }
                 }
             }
-        }
+        };
+        Next::Arrived(match first {
+            Ok(Some(bytes)) => Arrived::gather(exchange, bytes).await,
+            Ok(None) => Arrived::end(Ok(())),
+            Err(fault) => Arrived::end(Err(fault)),
+        })
     }
 
-    /// Passes one piece on. False when the delivery cannot go on.
-    async fn pass(&mut self, bytes: Bytes) -> bool {
-        if bytes.is_empty() {
-            return true;
-        }
+    /// Reads what arrived, and records the call when that completes its answer. False when the
+    /// record could not be written, so that the answer must not be given.
+    async fn take_in(&mut self, arrived: &Arrived) -> bool {
+        let bytes = &arrived.bytes;
         self.received = self.received.saturating_add(bytes.len() as u64);
         if let Some(trail) = self.trail.as_mut() {
             trail.answered(bytes.len());
         }
-        let complete = self
-            .reading
-            .as_mut()
-            .is_some_and(|reading| reading.feed(&bytes));
-        let last = self.length == Some(self.received);
-        if (complete || last) && self.settle(self.ending()).await.is_err() {
-            return false;
-        }
-        if self.present
+        let reading = self.reading.as_mut();
+        let answered = reading.is_some_and(|reading| reading.feed(bytes));
+        let last = arrived.is_last() || self.length == Some(self.received);
+        !(answered || last) || self.settle(self.ending()).await.is_ok()
+    }
+
+    /// Passes bytes on. False when the delivery cannot go on.
+    async fn pass(&mut self, bytes: Bytes) -> bool {
+        let gone = self.present
+            && !bytes.is_empty()
             && self
                 .session
                 .write_response_body(bytes, false)
                 .await
-                .is_err()
-        {
-            return self.lost().await;
-        }
-        true
+                .is_err();
+        !gone || self.lost().await
     }
 
     /// The caller is gone. True when the exchange goes on without it.
@@ -207,9 +205,6 @@ impl Delivery<'_> {
     }
 
     async fn end(&mut self) -> Delivered {
-        if self.settle(self.ending()).await.is_err() {
-            return Delivered::Cut;
-        }
         if self.present {
             // A caller that left in this very moment has nothing left to be told.
             let _ = self.session.write_response_body(Bytes::new(), true).await;
@@ -274,57 +269,7 @@ impl Delivery<'_> {
     }
 
     async fn write_head(&mut self, exchange: &Exchange) -> Result<()> {
-        let mut head = ResponseHeader::build_no_case(self.status, None)?;
-        if let Some(headers) = exchange.headers() {
-            copy(headers, &mut head)?;
-        }
-        if self.stream {
-            head.insert_header(ACCEL_BUFFERING, NO)?;
-        }
-        let http1 = self.session.req_header().version == Version::HTTP_11;
-        if http1 && self.length.is_none() && has_body(self.status) {
-            head.insert_header(header::TRANSFER_ENCODING, CHUNKED)?;
-        }
-        refuse::allow_page(self.session, &mut head)?;
+        let head = head::build(self.session, self.status, exchange.headers(), self.length)?;
         self.session.write_response_header(Box::new(head)).await
-    }
-}
-
-fn copy(headers: &HeaderMap, head: &mut ResponseHeader) -> Result<()> {
-    let nominated: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for (name, value) in headers {
-        if !NOT_FORWARDED.contains(name) && !nominated.contains(name) {
-            head.append_header(name.clone(), value.clone())?;
-        }
-    }
-    Ok(())
-}
-
-fn has_body(status: StatusCode) -> bool {
-    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-}
-
-/// How the answer's body is to be read; `None` where it carries no message.
-fn format(headers: &HeaderMap) -> Option<Format> {
-    let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let media = text.split(';').next().unwrap_or_default().trim();
-    if media.eq_ignore_ascii_case("text/event-stream") {
-        Some(Format::EventStream)
-    } else if media.eq_ignore_ascii_case("application/json") {
-        Some(Format::Json)
-    } else {
-        None
     }
 }

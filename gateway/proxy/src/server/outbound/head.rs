@@ -1,0 +1,87 @@
+//! The head of an answer: what of the server's goes on, what the gateway adds.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use pingora_core::{Result, protocols::http::ServerSession};
+use pingora_http::ResponseHeader;
+
+use crate::server::refuse;
+use gantry_mcp::answer::Format;
+
+/// Headers of an answer that concern the server's connection or the server's own cookies: one
+/// gateway host stands for many servers, and a browser would show one server's cookies to another.
+const NOT_FORWARDED: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TRANSFER_ENCODING,
+    header::TRAILER,
+    header::UPGRADE,
+    header::SET_COOKIE,
+];
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const NO: HeaderValue = HeaderValue::from_static("no");
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+
+/// Builds the head that the caller gets. `length` is the body's, where it is known.
+pub(super) fn build(
+    session: &ServerSession,
+    status: StatusCode,
+    headers: Option<&HeaderMap>,
+    length: Option<u64>,
+) -> Result<ResponseHeader> {
+    let mut head = ResponseHeader::build_no_case(status, None)?;
+    if let Some(headers) = headers {
+        copy(headers, &mut head)?;
+        if format(headers) == Some(Format::EventStream) {
+            // Reverse proxies in front of the gateway must not hold events back either.
+            head.insert_header(ACCEL_BUFFERING, NO)?;
+        }
+    }
+    let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let chunks = session.req_header().version == Version::HTTP_11;
+    match length {
+        _ if bodyless => {}
+        Some(bytes) => head.insert_header(header::CONTENT_LENGTH, bytes)?,
+        None if chunks => head.insert_header(header::TRANSFER_ENCODING, CHUNKED)?,
+        None => {}
+    }
+    refuse::allow_page(session, &mut head)?;
+    Ok(head)
+}
+
+fn copy(headers: &HeaderMap, head: &mut ResponseHeader) -> Result<()> {
+    let nominated: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for (name, value) in headers {
+        if !NOT_FORWARDED.contains(name) && !nominated.contains(name) {
+            head.append_header(name.clone(), value.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// The length that a server announces for its answer's body.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
+/// How the answer's body is to be read; `None` where it carries no message.
+pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
+    let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media = text.split(';').next().unwrap_or_default().trim();
+    if media.eq_ignore_ascii_case("text/event-stream") {
+        Some(Format::EventStream)
+    } else if media.eq_ignore_ascii_case("application/json") {
+        Some(Format::Json)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,121 @@
+//! A server that is nothing but bytes: it keeps what it is sent, and answers what it is told to.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// One thing that the server does once it has read a request.
+#[derive(Clone)]
+pub(crate) enum Step {
+    Send(Vec<u8>),
+    Close,
+    /// Keeps the connection open and says nothing more.
+    Hang,
+}
+
+/// A scripted server; it ends with its handle.
+pub(crate) struct Raw {
+    pub(crate) url: String,
+    received: Arc<Mutex<Vec<Vec<u8>>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Raw {
+    /// Answers every request with the same steps.
+    pub(crate) async fn start(steps: Vec<Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&received);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, steps.clone(), Arc::clone(&log)));
+            }
+        });
+        Self {
+            url,
+            received,
+            task,
+        }
+    }
+
+    /// Answers every request with one whole response.
+    pub(crate) async fn answering(content_type: &str, body: &[u8]) -> Self {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        Self::start(vec![Step::Send([head.as_bytes(), body].concat())]).await
+    }
+
+    /// The requests so far, head and body each.
+    pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// Head and body of the only request so far.
+    pub(crate) fn request(&self) -> (String, Vec<u8>) {
+        let all = self.requests();
+        assert_eq!(all.len(), 1);
+        let end = head_end(&all[0]).unwrap();
+        let head = String::from_utf8(all[0][..end].to_vec()).unwrap();
+        (head, all[0][end..].to_vec())
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(mut stream: TcpStream, steps: Vec<Step>, log: Arc<Mutex<Vec<Vec<u8>>>>) {
+    stream.set_nodelay(true).unwrap();
+    while let Some(request) = read_request(&mut stream).await {
+        log.lock().unwrap().push(request);
+        for step in &steps {
+            match step {
+                Step::Send(bytes) => {
+                    if stream.write_all(bytes).await.is_err() {
+                        return;
+                    }
+                    // Each step is its own packet, as far as that can be had.
+                    tokio::task::yield_now().await;
+                }
+                Step::Close => return,
+                Step::Hang => std::future::pending().await,
+            }
+        }
+    }
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = head_end(&bytes) {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"))
+                .map_or(0, |value| value.trim().parse::<usize>().unwrap());
+            if bytes.len() >= end + length {
+                return Some(bytes);
+            }
+        }
+        let mut piece = [0; 65536];
+        match stream.read(&mut piece).await {
+            Ok(read) if read > 0 => bytes.extend_from_slice(&piece[..read]),
+            _ => return None,
+        }
+    }
+}
+
+fn head_end(bytes: &[u8]) -> Option<usize> {
+    bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|at| at + 4)
+}

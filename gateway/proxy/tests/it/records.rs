@@ -1,0 +1,154 @@
+//! What the trail says about a call, and what the admin listener says about all of them.
+
+use gantry_loadtest::fixture;
+use serde_json::json;
+
+use crate::{
+    gateway::{Gateway, Store},
+    message::{MODERN, modern_body, post, tool_call},
+};
+
+#[tokio::test]
+async fn a_call_is_recorded_as_it_was() {
+    let store = Store::start().await;
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let mut gateway = Gateway::recording(&fixture.url(), &store);
+    let url = gateway.url("server");
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let call = tool_call(
+        &url,
+        &json!("r-1"),
+        "echo",
+        json!({"text": "a secret argument"}),
+    )
+    .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+    let answer = call.send().await.unwrap().text().await.unwrap();
+    let failing = tool_call(&url, &json!("r-2"), "fail", json!({}));
+    failing.send().await.unwrap().text().await.unwrap();
+    let unknown = tool_call(&url, &json!("r-3"), "no_such_tool", json!({}));
+    unknown.send().await.unwrap().text().await.unwrap();
+    let read = post(&url)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "resources/read")
+        .header("mcp-name", "test://static-text");
+    let body = modern_body(
+        &json!(4),
+        "resources/read",
+        json!({"uri": "test://static-text"}),
+    );
+    read.body(body.to_string())
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+
+    let rows = store.rows("1", 4).await;
+    assert_eq!(rows.len(), 4);
+    let first = &rows[0];
+    for (column, value) in [
+        ("gateway", json!("test")),
+        ("agent", json!("anonymous")),
+        ("auth_method", json!("none")),
+        ("client_name", json!("it")),
+        ("client_version", json!("1.0")),
+        ("client_ip", json!("::ffff:127.0.0.1")),
+        ("method", json!("tools/call")),
+        ("server", json!("server")),
+        ("endpoint", json!(fixture.address().to_string())),
+        ("kind", json!("tool")),
+        ("tool", json!("echo")),
+        ("protocol", json!(MODERN)),
+        ("transport", json!("streamable_http")),
+        ("rpc_id", json!("r-1")),
+        ("trace_hex", json!(trace)),
+        ("outcome", json!("ok")),
+        ("http_status", json!(200)),
+        ("rpc_code", json!(0)),
+        ("attempts", json!(1)),
+        ("policy", json!("open")),
+        ("resp_bytes", json!(answer.len())),
+    ] {
+        assert_eq!(first[column], value, "{column}");
+    }
+    let number = |column: &str| first[column].as_u64().unwrap();
+    assert!(number("ttfb_us") > 0 && number("ttfb_us") <= number("duration_us"));
+    assert!(number("upstream_us") <= number("duration_us"));
+    assert_eq!(
+        (&rows[1]["outcome"], &rows[1]["rpc_code"]),
+        (&json!("tool_error"), &json!(0))
+    );
+    assert_eq!(
+        (&rows[2]["outcome"], &rows[2]["rpc_code"]),
+        (&json!("rpc_error"), &json!(-32602))
+    );
+    assert_eq!(
+        (&rows[3]["kind"], &rows[3]["resource_uri"]),
+        (&json!("resource"), &json!("test://static-text"))
+    );
+
+    let (status, metrics) = gateway.admin("/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        "mcp_gateway_requests_total{gen_ai_tool_name=\"echo\",mcp_method_name=\"tools/call\",outcome=\"ok\",server=\"server\"} 1",
+        "mcp_gateway_requests_total{gen_ai_tool_name=\"__unknown__\",mcp_method_name=\"tools/call\",outcome=\"rpc_error\",server=\"server\"} 1",
+        "mcp_gateway_audit_records_total{stage=\"accepted\"} 4",
+        "mcp_gateway_inflight_requests{server=\"server\"} 0",
+    ] {
+        assert!(
+            metrics.lines().any(|have| have == line),
+            "{line} is not in\n{metrics}"
+        );
+    }
+    assert_eq!(gateway.admin("/healthz").await.0, 200);
+    assert_eq!(gateway.admin("/readyz").await.0, 200);
+
+    assert!(gateway.process().terminate().success());
+    let log = gateway.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains(trace))
+        .expect("a line for the call");
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["tool"], "echo");
+    assert_eq!(line["outcome"], "ok");
+    assert!(line["event_id"].as_str().unwrap().starts_with("test/"));
+    assert!(!log.contains("a secret argument"));
+}
+
+#[tokio::test]
+async fn sessions_are_recorded_by_a_digest() {
+    let store = Store::start().await;
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let gateway = Gateway::recording(&fixture.url(), &store);
+    let url = gateway.url("server");
+    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}});
+    let opened = post(&url)
+        .body(initialize.to_string())
+        .send()
+        .await
+        .unwrap();
+    let session = opened.headers()["mcp-session-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    opened.text().await.unwrap();
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    post(&url)
+        .header("mcp-session-id", &session)
+        .body(ready.to_string())
+        .send()
+        .await
+        .unwrap();
+    let rows = store
+        .rows(
+            &format!("session_id = lower(left(hex(SHA256('{session}')), 32))"),
+            2,
+        )
+        .await;
+    assert_eq!(rows[0]["method"], "initialize");
+    assert_eq!(rows[0]["client_name"], "old");
+    assert_eq!(rows[1]["method"], "notifications/initialized");
+}

@@ -1,0 +1,127 @@
+//! Streams live as long as both ends want, and end when one of them leaves.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use gantry_loadtest::fixture;
+use serde_json::{Value, json};
+
+use crate::{
+    gateway::{Gateway, Store},
+    message::{MODERN, modern_body, post, tool_call},
+};
+
+/// A fixture that never sends a comment, so that a silent stream is really silent.
+async fn silent_fixture() -> fixture::Running {
+    let options = fixture::Options {
+        keep_alive: None,
+        ..fixture::Options::default()
+    };
+    fixture::start(options).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stream_that_is_silent_for_seventy_seconds_stays_open() {
+    let fixture = silent_fixture().await;
+    let gateway = Gateway::start(&format!(
+        "servers: {{server: {{url: '{}', timeouts: {{answer: 5s, idle: 5s}}}}}}\naudit: {{spool: {{dir: SPOOL}}}}",
+        fixture.url()
+    ));
+    let url = gateway.url("server");
+    let listen = modern_body(
+        &json!("listen:0"),
+        "subscriptions/listen",
+        json!({"notifications": {"toolsListChanged": true}}),
+    );
+    let response = post(&url)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "subscriptions/listen")
+        .body(listen.to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-accel-buffering"], "no");
+    let mut events = response.bytes_stream();
+    let (mut seen, mut comments) = (String::new(), 0);
+    let silence = tokio::time::sleep(Duration::from_secs(70));
+    tokio::pin!(silence);
+    loop {
+        tokio::select! {
+            () = &mut silence => break,
+            piece = events.next() => {
+                let piece = piece.expect("the stream ended").unwrap();
+                comments += usize::from(&piece[..] == b":\n\n");
+                seen.push_str(std::str::from_utf8(&piece).unwrap());
+            }
+        }
+    }
+    assert!(
+        seen.contains("notifications/subscriptions/acknowledged"),
+        "{seen}"
+    );
+    // One comment every 15 s of silence.
+    assert!(
+        (3..=5).contains(&comments),
+        "{comments} comments in {seen:?}"
+    );
+    let changed = tool_call(&url, &json!(1), "test_trigger_tool_change", json!({}));
+    assert_eq!(changed.send().await.unwrap().status(), 200);
+    while !seen.contains("notifications/tools/list_changed") {
+        let piece = events.next().await.expect("the stream ended").unwrap();
+        seen.push_str(std::str::from_utf8(&piece).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn leaving_cancels_a_modern_call_at_once() {
+    let store = Store::start().await;
+    let fixture = silent_fixture().await;
+    let gateway = Gateway::recording(&fixture.url(), &store);
+    let slow = tool_call(
+        &gateway.url("server"),
+        &json!("left"),
+        "slow",
+        json!({"ms": 600_000}),
+    );
+    let call = tokio::spawn(slow.send());
+    fixture.calls_until(|calls| calls.begun == 1).await;
+    call.abort();
+    fixture.calls_until(|calls| calls.cancelled == 1).await;
+    let rows = store.rows("rpc_id = 'left'", 1).await;
+    assert_eq!(rows[0]["outcome"], "cancelled");
+}
+
+#[tokio::test]
+async fn leaving_does_not_cancel_a_legacy_call() {
+    let store = Store::start().await;
+    let fixture = silent_fixture().await;
+    let gateway = Gateway::recording(&fixture.url(), &store);
+    let url = gateway.url("server");
+    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "it", "version": "1"}}});
+    let opened = post(&url)
+        .body(initialize.to_string())
+        .send()
+        .await
+        .unwrap();
+    let session = opened.headers()["mcp-session-id"].clone();
+    opened.text().await.unwrap();
+    let message = |body: Value| {
+        post(&url)
+            .header("mcp-session-id", &session)
+            .header("mcp-protocol-version", "2025-11-25")
+            .body(body.to_string())
+    };
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(message(ready).send().await.unwrap().status(), 202);
+    let slow = json!({"jsonrpc": "2.0", "id": "stayed", "method": "tools/call",
+        "params": {"name": "slow", "arguments": {"ms": 2_000}}});
+    let call = tokio::spawn(message(slow).send());
+    fixture.calls_until(|calls| calls.begun == 1).await;
+    call.abort();
+    let calls = fixture.calls_until(|calls| calls.answered == 1).await;
+    assert_eq!(calls.cancelled, 0);
+    let rows = store.rows("rpc_id = 'stayed'", 1).await;
+    assert_eq!(rows[0]["outcome"], "ok");
+}
