@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS audit_log
     rpc_code        Int32                        CODEC(ZSTD(1)),
     error           String                       CODEC(ZSTD(3)),
     attempts        UInt8                        CODEC(ZSTD(1)),
+    -- 1: the answer was an event stream, 2: the caller left before it was whole,
+    -- 4: a stream without an end of its own, whose duration is no latency
     flags           UInt32                       CODEC(ZSTD(1)),
 
     -- time budget, microseconds
@@ -120,9 +122,10 @@ SELECT toStartOfMinute(ts) AS minute, tenant, server, server_version, method, to
        count() AS calls,
        sum(arraySum(mapValues(a.pii_in)) + arraySum(mapValues(a.pii_out))) AS pii,
        sum(a.req_bytes) AS req_bytes, sum(a.resp_bytes) AS resp_bytes,
-       sum(a.duration_us) AS duration_sum, max(a.duration_us) AS duration_max,
+       sumIf(a.duration_us, bitAnd(a.flags, 4) = 0) AS duration_sum,
+       maxIf(a.duration_us, bitAnd(a.flags, 4) = 0) AS duration_max,
        sum(greatest(toInt64(a.duration_us) - toInt64(a.upstream_us), 0)) AS gateway_sum,
-       sumMap(map(toUInt8(least(255, ceil(log2(greatest(a.duration_us, 1)) * 8))), toUInt64(1))) AS duration_hist
+       sumMapIf(map(toUInt8(least(255, ceil(log2(greatest(a.duration_us, 1)) * 8))), toUInt64(1)), bitAnd(a.flags, 4) = 0) AS duration_hist
 FROM audit_log AS a
 GROUP BY minute, tenant, server, server_version, method, tool, outcome;
 
@@ -159,7 +162,7 @@ SELECT toStartOfHour(ts) AS hour, tenant, team, agent, server, tool, price_book,
        countIf(outcome = 'guardrail') AS blocked,
        sum(a.tokens_in) AS tokens_in, sum(a.tokens_out) AS tokens_out,
        sum(a.req_bytes + a.resp_bytes) AS bytes, sum(a.cost) AS cost,
-       sum(a.duration_us) AS duration_sum,
-       sumMap(map(toUInt8(least(255, ceil(log2(greatest(a.duration_us, 1)) * 8))), toUInt64(1))) AS duration_hist
+       sumIf(a.duration_us, bitAnd(a.flags, 4) = 0) AS duration_sum,
+       sumMapIf(map(toUInt8(least(255, ceil(log2(greatest(a.duration_us, 1)) * 8))), toUInt64(1)), bitAnd(a.flags, 4) = 0) AS duration_hist
 FROM audit_log AS a
 GROUP BY hour, tenant, team, agent, server, tool, price_book;

@@ -40,7 +40,7 @@ impl Format {
 pub enum QueryError {
     #[error("cannot prepare the connection to the store")]
     Connect(#[from] ConnectError),
-    #[error("the store refused the query")]
+    #[error("the store did not answer the query")]
     Store(#[from] Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),

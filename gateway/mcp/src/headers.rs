@@ -106,6 +106,18 @@ fn response(head: &Head<'_>, named: Option<&str>) -> Result<Era, Mismatch> {
     }
 }
 
+/// The era of a request without a message, which only sessions have.
+///
+/// # Errors
+/// [`Mismatch`] when the version header names a revision that is not spoken here.
+pub fn session_era(head: &Head<'_>) -> Result<Option<Era>, Mismatch> {
+    let named = head
+        .protocol_version
+        .map(|raw| plain(raw, "MCP-Protocol-Version"))
+        .transpose()?;
+    named.map(|named| era_of(Some(named))).transpose()
+}
+
 /// The era of a message that claims a version in `_meta`.
 fn claimed(call: &Call<'_>, claim: &str, named: Option<&str>) -> Result<Era, Mismatch> {
     match named {
@@ -164,7 +176,8 @@ fn era_of(named: Option<&str>) -> Result<Era, Mismatch> {
 
 /// Compares `Mcp-Method` and `Mcp-Name` with the message. They must agree wherever they are
 /// present, so that nothing behind the gateway that goes by headers can be misled; they must be
-/// present where `required`.
+/// present where `required`. A name beside a method that has none to mirror says nothing about the
+/// message and is left alone, as is `Mcp-Param-*`: only the tool's schema tells what it mirrors.
 fn mirror(call: &Call<'_>, head: &Head<'_>, required: bool) -> Result<(), Mismatch> {
     match head
         .method

@@ -4,6 +4,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+// glibc's allocator returns memory to the system and takes it back under a load of many small
+// messages, and keeps what large ones once needed. This one does neither.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An MCP gateway: the reverse proxy between AI agents and the MCP servers that they use.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]

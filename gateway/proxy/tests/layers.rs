@@ -66,8 +66,8 @@ fn modules_import_only_what_stands_above_them() {
             );
         }
         assert!(
-            !code.contains("pingora_") || MAY_KNOW_PINGORA.contains(&module.as_str()),
-            "`{module}` knows Pingora's crates"
+            !code.contains("pingora") || MAY_KNOW_PINGORA.contains(&module.as_str()),
+            "`{module}` knows pingora"
         );
     }
     let absent = rows.keys().find(|row| !modules.contains_key(**row));
@@ -105,7 +105,7 @@ fn gather(folder: &Path, code: &mut String) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             gather(&path, code);
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("tests.rs") {
             let text = fs::read_to_string(&path).unwrap();
             let without_tests = text.split("#[cfg(test)]").next().unwrap();
             let lines = without_tests.lines().count();

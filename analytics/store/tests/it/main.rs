@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test's helpers fail by panicking, as its tests do"
+    reason = "what a test calls fails by panicking, as the test does"
 )]
 
 mod clickhouse_connect;

@@ -134,7 +134,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gantry: {error:#}");
+            eprintln!("gantry: {}", super::chain(&*error));
             ExitCode::FAILURE
         }
     }

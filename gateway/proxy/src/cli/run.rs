@@ -17,8 +17,7 @@ pub fn run(path: &Path) -> ExitCode {
     match server::serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the gateway cannot run");
-            eprintln!("gantry: {error}");
+            tracing::error!(error = super::chain(&error), "the gateway cannot run");
             ExitCode::FAILURE
         }
     }

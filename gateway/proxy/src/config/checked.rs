@@ -84,7 +84,7 @@ pub enum Protocol {
 pub struct Timeouts {
     /// Until the connection stands, TLS included.
     pub connect: Duration,
-    /// From the end of the request to the head of the answer.
+    /// From the beginning of the call to the head of the answer, connecting included.
     pub answer: Duration,
     /// Silence within the body of an answer. Streams that are meant to be silent (GET, `subscriptions/listen`) are exempt.
     pub idle: Duration,
@@ -105,7 +105,7 @@ pub struct Requests {
     pub body_bytes_max: u64,
     pub header_bytes_max: u64,
     pub depth_max: u32,
-    /// For the whole request, from its first byte to the last of its body.
+    /// For the body of a request.
     pub read_timeout: Duration,
 }
 

@@ -157,7 +157,7 @@ pub(super) struct Timeouts {
     /// Until the connection stands, TLS included.
     #[schemars(extend("x-min-ms" = bounds::CONNECT_MIN.ms, "x-max-ms" = bounds::CONNECT_MAX.ms))]
     pub connect: Period,
-    /// From the end of the request to the head of the answer.
+    /// From the beginning of the call to the head of the answer, connecting included.
     #[schemars(extend("x-min-ms" = bounds::ANSWER_MIN.ms, "x-max-ms" = bounds::ANSWER_MAX.ms))]
     pub answer: Period,
     /// Silence within the body of an answer. GET streams and `subscriptions/listen` may be silent for as long as both ends want.
@@ -193,13 +193,13 @@ pub(super) struct Requests {
     /// The largest body.
     #[schemars(extend("minimum" = bounds::BODY_BYTES_MIN, "maximum" = bounds::BODY_BYTES_MAX))]
     pub body_bytes_max: Size,
-    /// The largest head: the request line and all headers.
+    /// The largest head: the names and values of all headers. There are at most 256 of them, whatever their size.
     #[schemars(extend("minimum" = bounds::HEADER_BYTES_MIN, "maximum" = bounds::HEADER_BYTES_MAX))]
     pub header_bytes_max: Size,
     /// The deepest nesting of JSON.
     #[schemars(extend("minimum" = bounds::DEPTH_MIN, "maximum" = bounds::DEPTH_MAX))]
     pub depth_max: u32,
-    /// How long a client may take to send the whole request.
+    /// How long a client may take to send the body.
     #[schemars(extend("x-min-ms" = bounds::READ_MIN.ms, "x-max-ms" = bounds::READ_MAX.ms))]
     pub read_timeout: Period,
 }

@@ -56,7 +56,7 @@ pub enum Refusal {
     #[error("request body broke off: {0}")]
     BodyBroken(String),
     /// `Mcp-Session-Id` is not a session id.
-    #[error("Mcp-Session-Id is not visible ASCII or too long")]
+    #[error("Mcp-Session-Id is not visible ASCII, is too long, or occurs twice")]
     Session,
     /// The body is not JSON in UTF-8, as its headers say.
     #[error("content type or encoding is not that of plain JSON")]
@@ -82,6 +82,9 @@ pub enum Refusal {
     /// The server could not be reached or did not answer.
     #[error("{0}")]
     Failed(#[from] Failed),
+    /// The process ends before the call does.
+    #[error("the gateway is shutting down")]
+    Stopping,
     /// The trail cannot take another record, and a call that cannot be recorded is not made.
     #[error("the audit trail accepts no records")]
     Unrecorded,
@@ -148,6 +151,7 @@ impl Refusal {
                 INTERNAL_ERROR,
                 "the exchange with the MCP server broke".into(),
             ),
+            Self::Stopping => (503, INTERNAL_ERROR, self.to_string()),
             Self::Unrecorded => (
                 503,
                 INTERNAL_ERROR,
@@ -174,7 +178,7 @@ impl Refusal {
             Self::Failed(Failed::Request { .. }) => Outcome::BadRequest,
             Self::Failed(fault) if fault.is_timeout() => Outcome::Timeout,
             Self::Failed(_) => Outcome::UpstreamError,
-            Self::Unrecorded => Outcome::GatewayError,
+            Self::Unrecorded | Self::Stopping => Outcome::GatewayError,
             _ => Outcome::BadRequest,
         }
     }
@@ -208,7 +212,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Limited(limited) => Some(limited.retry_after),
-            Self::Unrecorded => Some(RETRY_AFTER),
+            Self::Unrecorded | Self::Stopping => Some(RETRY_AFTER),
             _ => None,
         }
     }

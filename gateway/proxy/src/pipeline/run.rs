@@ -48,9 +48,6 @@ pub async fn run(
         body,
         client,
     } = request;
-    if !gateway.log.accepting() {
-        return Err(Refusal::Unrecorded);
-    }
     let call = match verb {
         Verb::Post => Some(frame::parse(&body, &gateway.bounds)?),
         Verb::Get | Verb::Delete => None,
@@ -58,6 +55,9 @@ pub async fn run(
     trail.read(call.as_ref(), verb);
     let era = check_headers(call.as_ref(), &headers)?;
     trail.classified(era);
+    if !gateway.log.accepting() {
+        return Err(Refusal::Unrecorded);
+    }
     let server = gateway.routes.find(&server)?;
 
     let caller = auth::identify(gateway.identity, client)?;
@@ -73,6 +73,9 @@ pub async fn run(
     let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
     let target = routing::choose(server, &permit, &screened);
 
+    if terms.endless {
+        trail.endless();
+    }
     trail.sending();
     let traceparent = trail.traceparent();
     let sent = gateway.upstream.send(
@@ -98,14 +101,17 @@ fn check_headers(
     call: Option<&Frame<'_>>,
     headers: &http::HeaderMap,
 ) -> Result<Option<Era>, Refusal> {
-    for id in headers.get_all(&SESSION_ID) {
-        if !session::is_valid(id.as_bytes()) {
-            return Err(Refusal::Session);
-        }
+    let mut ids = headers.get_all(&SESSION_ID).iter();
+    let valid = ids.next().is_none_or(|id| session::is_valid(id.as_bytes()));
+    // Of two, the record and the server could mean different ones.
+    if !valid || ids.next().is_some() {
+        return Err(Refusal::Session);
     }
+    let mirrored = mirrored(headers)?;
     match call {
-        Some(frame) => Ok(Some(headers::classify(frame, &mirrored(headers)?)?)),
-        None => Ok(None),
+        Some(frame) => Ok(Some(headers::classify(frame, &mirrored)?)),
+        // GET and DELETE belong to sessions, whatever else the header says.
+        None => Ok(headers::session_era(&mirrored)?),
     }
 }
 
@@ -113,10 +119,11 @@ fn check_headers(
 /// the legacy era a broken connection must not be read as a cancellation (2025-11-25, "Sending
 /// Messages to the Server").
 fn terms(verb: Verb, era: Option<Era>, method: &str) -> Terms {
-    let listen = Method::parse(method).is_some_and(Method::is_listen);
+    let modern = matches!(era, Some(Era::Modern(_)));
+    let listen = modern && Method::parse(method).is_some_and(Method::is_listen);
     Terms {
         verb,
-        cancellable: verb == Verb::Get || matches!(era, Some(Era::Modern(_))),
+        cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
     }
 }

@@ -35,6 +35,7 @@ pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
         upstream: (record.attempts > 0).then(|| Duration::from_micros(entry.upstream_us)),
         request_bytes: u64::from(record.req_bytes),
         response_bytes: record.resp_bytes,
+        endless: entry.is_endless(),
     });
     let event_id = match &appended {
         Ok(id) => id.to_string(),

@@ -33,6 +33,8 @@ use crate::{
 
 /// The answer was an event stream.
 pub(super) const FLAG_STREAM: u32 = 1;
+/// The exchange was a stream that lives as long as both ends want: its duration is no latency.
+pub(super) const FLAG_ENDLESS: u32 = 4;
 /// The caller left before the answer was whole.
 pub(super) const FLAG_DEPARTED: u32 = 2;
 
@@ -190,6 +192,11 @@ impl Trail {
         }
     }
 
+    /// The exchange may last as long as both ends want.
+    pub fn endless(&mut self) {
+        self.flags |= FLAG_ENDLESS;
+    }
+
     /// The answer is an event stream.
     pub fn streaming(&mut self) {
         self.flags |= FLAG_STREAM;
@@ -210,6 +217,16 @@ impl Trail {
         self.id.as_deref()
     }
 
+    /// The id of a message that could not be read whole.
+    pub fn named(&mut self, id: &str) {
+        self.id = Some(id.to_owned());
+    }
+
+    /// Whether the exchange is a stream without an end of its own.
+    pub fn is_endless(&self) -> bool {
+        self.flags & FLAG_ENDLESS != 0
+    }
+
     /// The server's name, once it is known.
     pub fn server(&self) -> Option<&Arc<str>> {
         self.server.as_ref()
@@ -218,6 +235,11 @@ impl Trail {
     /// The trace context that the server is given, as a `traceparent` header.
     pub fn traceparent(&self) -> String {
         self.trace.to_string()
+    }
+
+    /// Whether the call may have reached its server.
+    pub fn is_sent(&self) -> bool {
+        self.sent.is_some()
     }
 
     /// Closes the trail: nothing can be added to what is returned.
@@ -316,6 +338,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether the exchange was a stream without an end of its own.
+    pub fn is_endless(&self) -> bool {
+        self.trail.is_endless()
+    }
+
     /// The row of the audit log.
     pub fn record(&self) -> Record<'_> {
         let (trail, ending) = (&self.trail, &self.ending);
@@ -336,6 +363,7 @@ impl Entry {
             kind: trail.kind,
             tool: &trail.tool,
             resource_uri: &trail.resource_uri,
+            // Arguments are often so few that a hash without a key could be reversed by guessing.
             args_hash: 0,
             protocol: trail.protocol,
             transport: Transport::StreamableHttp,

@@ -13,7 +13,7 @@ use crate::{config::Checked, guardrails::Screened, policy::Permit};
 pub struct Timeouts {
     /// Until a connection is established, TLS included.
     pub connect: Duration,
-    /// From the first byte sent until the head of the answer.
+    /// From the beginning of the call until the head of the answer, connecting included.
     pub answer: Duration,
     /// The longest silence within the body of an answer.
     pub idle: Duration,

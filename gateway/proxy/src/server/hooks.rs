@@ -13,8 +13,9 @@ use pingora_core::{
     Error, ErrorType, Result, protocols::http::ServerSession, upstreams::peer::HttpPeer,
 };
 use pingora_proxy::{ProxyHttp, Session};
+use tokio::sync::watch;
 
-use super::{inbound, origin::Door, outbound, refuse};
+use super::{connection, inbound, origin::Door, outbound, refuse};
 use crate::{
     pipeline::{self, Ending, Gateway, Refusal, Trail, settle},
     upstream::Failed,
@@ -24,6 +25,8 @@ use crate::{
 pub(super) struct Snapshot {
     pub gateway: Gateway,
     pub door: Door,
+    /// True once the process can wait no longer for what is under way.
+    pub stop: watch::Receiver<bool>,
 }
 
 /// The data listener.
@@ -63,9 +66,33 @@ impl ProxyHttp for Data {
     }
 }
 
+/// Answers one request, unless the process has to end before that.
 async fn answer(session: &mut ServerSession, ctx: &mut Context) {
+    connection::ready(session);
+    let mut stop = ctx.snapshot.stop.clone();
+    tokio::select! {
+        biased;
+        () = serve(session, ctx) => return,
+        // The sender lives as long as the process.
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    let Some(status) = session.response_written().map(|head| head.status) else {
+        return refuse_call(session, ctx, Refusal::Stopping).await;
+    };
+    // Being ended is how a stream without an end of its own ends.
+    let endless = ctx.trail.as_ref().is_some_and(Trail::is_endless);
+    let ending = if endless && status.is_success() {
+        Ending::answered(status, None, false)
+    } else {
+        Ending::broken(status, &Refusal::Stopping)
+    };
+    close(ctx, ending).await;
+    connection::cut(session).await;
+}
+
+async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     let snapshot = Arc::clone(&ctx.snapshot);
-    let Snapshot { gateway, door } = snapshot.as_ref();
+    let Snapshot { gateway, door, .. } = snapshot.as_ref();
     if is_preflight(session, door) {
         let _ = refuse::preflight(session).await;
         return;
@@ -79,45 +106,58 @@ async fn answer(session: &mut ServerSession, ctx: &mut Context) {
     if let Ok(server) = gateway.routes.find(server) {
         trail.addressed(server);
     }
-    let result = match inbound::read(session, door, &gateway.requests, trail).await {
+    let refused = match inbound::read(session, door, &gateway.requests, trail).await {
         Ok(request) => {
             let _in_flight = gateway.metrics.in_flight(&request.server);
-            let departure = async { drop(session.read_body_or_idle(true).await) };
+            let departure = connection::departure(session);
             match pipeline::run(gateway, request, trail, departure).await {
-                Ok(reply) => {
-                    return outbound::deliver(session, gateway, &mut ctx.trail, reply).await;
-                }
-                Err(refusal) => refusal,
+                Ok(reply) => outbound::deliver(session, gateway, &mut ctx.trail, reply).await,
+                Err(refusal) => Err(refusal),
             }
         }
-        Err(refusal) => refusal,
+        Err(refusal) => Err(refusal),
     };
-    refuse_call(session, ctx, &result).await;
+    if let Err(refusal) = refused {
+        refuse_call(session, ctx, refusal).await;
+    }
 }
 
-async fn refuse_call(session: &mut ServerSession, ctx: &mut Context, refusal: &Refusal) {
-    let id = ctx
-        .trail
-        .as_ref()
-        .and_then(|trail| trail.id().map(str::to_owned));
+async fn refuse_call(session: &mut ServerSession, ctx: &mut Context, mut refusal: Refusal) {
+    let (mut id, mut sent) = (None, false);
+    if let Some(trail) = ctx.trail.as_mut() {
+        if let Some(id) = refusal.id() {
+            trail.named(id);
+        }
+        id = trail.id().map(str::to_owned);
+        sent = trail.is_sent();
+    }
     if matches!(refusal, Refusal::Path) {
         // Whoever asks for other paths is not making an MCP call.
         ctx.trail = None;
     }
-    close(ctx, Ending::refused(refusal)).await;
+    if !close(ctx, Ending::refused(&refusal)).await && sent {
+        // What the server did is not on record, and is not reported as if it were.
+        refusal = Refusal::Unrecorded;
+    }
     if matches!(refusal, Refusal::Failed(Failed::Abandoned)) {
-        session.shutdown().await;
+        connection::cut(session).await;
         return;
     }
     // A caller that has left cannot be told; its record says what happened.
-    let _ = refuse::write(session, refusal, id.as_deref()).await;
+    let _ = refuse::write(session, &refusal, id.as_deref()).await;
 }
 
-async fn close(ctx: &mut Context, ending: Ending) {
-    if let Some(trail) = ctx.trail.take()
-        && let Err(fault) = settle(&ctx.snapshot.gateway, &trail.close(ending)).await
-    {
-        tracing::error!(%fault, "a refusal is not in the trail");
+/// Closes the trail, if it is open. False when its record could not be written.
+async fn close(ctx: &mut Context, ending: Ending) -> bool {
+    let Some(trail) = ctx.trail.take() else {
+        return true;
+    };
+    match settle(&ctx.snapshot.gateway, &trail.close(ending)).await {
+        Ok(()) => true,
+        Err(fault) => {
+            tracing::error!(%fault, "a refusal is not in the trail");
+            false
+        }
     }
 }
 

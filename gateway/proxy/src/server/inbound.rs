@@ -2,9 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 use gantry_mcp::frame::{self, Bounds};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderName, Method, Version, header};
 use pingora_core::protocols::http::ServerSession;
-use tokio::time::timeout;
+use pingora_timeout::fast_timeout::fast_timeout;
 
 use super::origin::Door;
 use crate::{
@@ -48,7 +48,7 @@ pub(super) async fn read(
         Verb::Post => {
             check_media_type(&headers)?;
             let reading = read_body(session, &headers, bounds.body_bytes_max);
-            match timeout(bounds.read_timeout, reading).await {
+            match fast_timeout(bounds.read_timeout, reading).await {
                 Ok(body) => body?,
                 Err(_) => return Err(Refusal::BodyTimeout),
             }
@@ -105,24 +105,31 @@ fn bound_headers(headers: &HeaderMap, max: u64) -> Result<(), Refusal> {
 /// A message that is encoded, or is in another charset, would be read differently by the server
 /// than it was read here.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let plain = match headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) => encoding.as_bytes().eq_ignore_ascii_case(b"identity"),
-        None => true,
-    };
-    let text = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
+    let encoding = only(headers, header::CONTENT_ENCODING)?;
+    let plain = encoding.is_none_or(|value| value.eq_ignore_ascii_case("identity"));
+    let text = only(headers, header::CONTENT_TYPE)?
         .unwrap_or_default()
         .to_ascii_lowercase();
     let mut parts = text.split(';').map(str::trim);
     let json = parts.next() == Some("application/json");
     let utf8 = parts
-        .filter_map(|parameter| parameter.strip_prefix("charset="))
-        .all(|charset| charset.trim_matches('"') == "utf-8");
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim() == "charset")
+        .all(|(_, charset)| charset.trim().trim_matches('"') == "utf-8");
     if plain && json && utf8 {
         Ok(())
     } else {
         Err(Refusal::MediaType)
+    }
+}
+
+/// The text of a header that may occur once at most.
+fn only(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().map(|value| value.to_str());
+    match (first.transpose(), values.next()) {
+        (Ok(text), None) => Ok(text),
+        _ => Err(Refusal::MediaType),
     }
 }
 
@@ -134,13 +141,17 @@ async fn read_body(
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let expects = headers.contains_key(header::EXPECT);
+    let http1 = session.req_header().version == Version::HTTP_11;
+    let expects = http1
+        && headers
+            .get(header::EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     if announced.is_some_and(|bytes| bytes > max) && expects {
         return Err(Refusal::BodyTooLarge { max, id: None });
     }
     if expects {
         let written = session.write_continue_response().await;
-        written.map_err(|fault| Refusal::BodyBroken(fault.to_string()))?;
+        written.map_err(|fault| Refusal::BodyBroken(fault.etype().as_str().to_owned()))?;
     }
     let limit = usize::try_from(max).unwrap_or(usize::MAX);
     // A body that is announced as too large is still read as far as its id may stand.
@@ -168,7 +179,7 @@ async fn collect(
         let chunk = session
             .read_request_body()
             .await
-            .map_err(|fault| Refusal::BodyBroken(fault.to_string()))?;
+            .map_err(|fault| Refusal::BodyBroken(fault.etype().as_str().to_owned()))?;
         let Some(chunk) = chunk else { break };
         match first.take() {
             None if rest.is_empty() => first = Some(chunk),

@@ -4,6 +4,7 @@
 //! `outbound` delivers the answer. Nothing here decides about a call.
 
 mod admin;
+mod connection;
 mod hooks;
 mod inbound;
 mod origin;

@@ -17,6 +17,8 @@ pub(super) struct Door {
     hosts: Vec<String>,
     origins: Vec<String>,
     local: bool,
+    /// The listener's own address, as it stands in `Host`.
+    own: String,
 }
 
 impl Door {
@@ -25,6 +27,7 @@ impl Door {
             hosts: listen.hosts.clone(),
             origins: listen.origins.clone(),
             local: listen.address.ip().is_loopback(),
+            own: listen.address.to_string(),
         }
     }
 
@@ -45,6 +48,9 @@ impl Door {
 
     fn serves(&self, host: &str) -> bool {
         let name = without_port(host);
+        if host == self.own {
+            return true;
+        }
         if self
             .hosts
             .iter()
@@ -82,11 +88,10 @@ const VERBS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
 const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The headers that let the page of `origin`, which has been admitted, read the answer.
-pub(super) fn readable_by(origin: &HeaderValue) -> [(header::HeaderName, HeaderValue); 3] {
+pub(super) fn readable_by(origin: &HeaderValue) -> [(header::HeaderName, HeaderValue); 2] {
     [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED),
-        (header::VARY, HeaderValue::from_static("Origin")),
     ]
 }
 
@@ -112,6 +117,7 @@ mod tests {
             hosts: own(hosts),
             origins: own(origins),
             local,
+            own: "127.0.0.2:8080".to_owned(),
         }
     }
 
@@ -140,6 +146,7 @@ mod tests {
             true,
         );
         check(&local, "[::1]:8080", Some("http://[::1]:3000"), true);
+        check(&local, "127.0.0.2:8080", None, true);
         check(&local, "evil.example.com", None, false);
         check(
             &local,

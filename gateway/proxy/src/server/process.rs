@@ -18,6 +18,7 @@ use pingora_core::{
     },
 };
 use pingora_proxy::http_proxy;
+use tokio::sync::watch;
 
 use super::{
     admin::Admin,
@@ -35,8 +36,10 @@ use crate::{
 /// How often names are resolved again.
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 
-/// How long calls under way may take to end after SIGTERM.
-const GRACE_SECONDS: u64 = 5;
+/// How long calls under way may take to end after SIGTERM. What has not ended by then is ended,
+/// and recorded, within the second that is left.
+const GRACE_SECONDS: u64 = 6;
+const STOP_AFTER: Duration = Duration::from_secs(GRACE_SECONDS - 1);
 
 /// How long the trail may take to be written and delivered when the process ends. What is not
 /// delivered by then stays in the write-ahead log and is delivered by the next process.
@@ -114,12 +117,24 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
         .build()?
         .block_on(gateway.pools.refresh());
 
+    let (stop, stopped) = watch::channel(false);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
         gateway,
         door: Door::compile(&config.listen),
+        stop: stopped,
     }));
     let state = Arc::new(admin::State::new(config.clone(), metrics, log.clone()));
-    server(config, snapshot, state)?.run(RunArgs::default());
+    let mut server = server(config, snapshot, state)?;
+    server.add_service(background_service("stop", Stop { stop }));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %config.listen.address,
+        admin = %config.admin.address,
+        servers = names.join(" "),
+        spool = %config.audit.spool.dir.display(),
+        "the gateway starts"
+    );
+    server.run(RunArgs::default());
 
     if let Some(delivery) = delivery {
         delivery.stop(FLUSH_DEADLINE);
@@ -149,6 +164,9 @@ fn server(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let conf = ServerConf {
         threads,
+        // One runtime per core: a call stays on its thread, and waking it costs less. Measured at
+        // 16 connections, that is a tenth of the CPU time of a small call.
+        work_stealing: false,
         grace_period_seconds: Some(GRACE_SECONDS),
         graceful_shutdown_timeout_seconds: Some(GRACE_SECONDS),
         upgrade_sock: config
@@ -217,5 +235,20 @@ impl BackgroundService for Names {
                 }
             }
         }
+    }
+}
+
+/// Ends what is still under way shortly before the process does.
+struct Stop {
+    stop: watch::Sender<bool>,
+}
+
+#[async_trait]
+impl BackgroundService for Stop {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        // The sender of the watch lives as long as the process.
+        let _ = shutdown.changed().await;
+        tokio::time::sleep(STOP_AFTER).await;
+        self.stop.send_replace(true);
     }
 }

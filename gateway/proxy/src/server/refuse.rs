@@ -4,7 +4,7 @@ use http::{HeaderValue, header};
 use pingora_core::{Result, protocols::http::ServerSession};
 use pingora_http::ResponseHeader;
 
-use super::origin;
+use super::{connection, origin};
 use crate::pipeline::{Answer, Refusal};
 
 /// How long the rest of a refused request is read, so that the caller sees the answer instead of
@@ -12,6 +12,7 @@ use crate::pipeline::{Answer, Refusal};
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 const ALLOWED: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
+const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Tells the caller of a refusal, with the id of its request.
@@ -31,8 +32,13 @@ pub(super) async fn write(
     if !matches!(refusal, Refusal::Host(_) | Refusal::Origin(_)) {
         allow_page(session, &mut head)?;
     }
-    drain(session).await;
-    session.write_response_header(Box::new(head)).await?;
+    if matches!(refusal, Refusal::BodyBroken(_) | Refusal::BodyTimeout) {
+        // Where the body would have ended is unknown: what comes next is not a request.
+        session.set_keepalive(None);
+    } else {
+        drain(session).await;
+    }
+    connection::write_head(session, head).await?;
     session.write_response_body(body.into(), true).await
 }
 
@@ -45,7 +51,7 @@ pub(super) async fn preflight(session: &mut ServerSession) -> Result<()> {
     for (name, value) in answers {
         head.insert_header(name, value)?;
     }
-    session.write_response_header(Box::new(head)).await?;
+    connection::write_head(session, head).await?;
     session.write_response_body(bytes::Bytes::new(), true).await
 }
 
@@ -55,6 +61,7 @@ pub(super) fn allow_page(session: &ServerSession, head: &mut ResponseHeader) -> 
         for (name, value) in origin::readable_by(page) {
             head.insert_header(name, value)?;
         }
+        head.append_header(header::VARY, ORIGIN)?;
     }
     Ok(())
 }

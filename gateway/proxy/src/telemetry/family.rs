@@ -12,7 +12,6 @@ pub enum Family {
     Requests,
     Inflight,
     OpenStreams,
-    Connections,
     RequestBytes,
     ResponseBytes,
     AuditRecords,
@@ -31,13 +30,12 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 19] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
         Self::Inflight,
         Self::OpenStreams,
-        Self::Connections,
         Self::RequestBytes,
         Self::ResponseBytes,
         Self::AuditRecords,
@@ -72,7 +70,6 @@ impl Family {
             Self::Requests => ("mcp_gateway_requests_total", "MCP operations by how they ended."),
             Self::Inflight => ("mcp_gateway_inflight_requests", "Requests that are being answered."),
             Self::OpenStreams => ("mcp_gateway_open_streams", "Event streams that are open."),
-            Self::Connections => ("mcp_gateway_downstream_connections", "Connections of clients that are open."),
             Self::RequestBytes => ("mcp_gateway_request_bytes_total", "Bytes of request bodies."),
             Self::ResponseBytes => ("mcp_gateway_response_bytes_total", "Bytes of answer bodies."),
             Self::AuditRecords => ("mcp_gateway_audit_records_total", "Audit records that reached a stage; dropped and refused ones are not in the trail."),

@@ -59,6 +59,8 @@ pub struct Operation<'a> {
     pub upstream: Option<Duration>,
     pub request_bytes: u64,
     pub response_bytes: u64,
+    /// A stream that lives as long as both ends want: counted, and no sample of latency.
+    pub endless: bool,
 }
 
 /// All metrics of one gateway.
@@ -67,7 +69,6 @@ pub struct Metrics {
     servers: HashMap<Box<str>, ServerSeries>,
     /// For requests whose server is not configured.
     unknown: ServerSeries,
-    connections: IntGauge,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -86,7 +87,6 @@ impl Metrics {
         let metrics = Self {
             servers: servers.iter().map(series).collect(),
             unknown: ServerSeries::new(UNKNOWN, &families),
-            connections: register(&registry, IntGauge::with_opts(opts(Family::Connections))),
             reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
             reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
             registry,
@@ -108,11 +108,6 @@ impl Metrics {
     /// Counts an event stream as open until the guard is dropped.
     pub fn open_stream(&self, server: &str) -> Counted {
         Counted::up(&self.server(server).open_streams)
-    }
-
-    /// Counts a client's connection as open until the guard is dropped.
-    pub fn connection(&self) -> Counted {
-        Counted::up(&self.connections)
     }
 
     /// Notes that a configuration was read and took effect at `since`, or that it was refused.

@@ -16,7 +16,8 @@ use pingora_core::{
     },
 };
 use pingora_http::RequestHeader;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use pingora_timeout::fast_timeout::fast_timeout;
+use tokio::io::AsyncWriteExt;
 
 use super::{Failed, Pools, Verb, discovery::Endpoint, head, pools::WRITE_TIMEOUT};
 use crate::{guardrails::Screened, limits::Ticket, routing::Target};
@@ -26,6 +27,9 @@ type HttpSession = AnyHttpSession<()>;
 /// Endpoints that are tried for one call when connections cannot be made. Nothing of the call has
 /// been sent then, so that trying again is always safe.
 const CONNECT_ATTEMPTS_MAX: usize = 3;
+
+/// The largest body that is copied behind its head to leave in one write.
+const TOGETHER_BYTES_MAX: usize = 16 * 1024;
 
 /// The connections to all servers. One lives as long as the process; configurations come and go.
 pub struct Upstream {
@@ -88,6 +92,7 @@ impl Upstream {
                 endpoint,
                 target: target.clone(),
                 endless: terms.endless,
+                sent: sent.is_ok(),
                 _ticket: ticket,
             };
             let sent = sent.map_err(|source| exchange.broken(source));
@@ -103,7 +108,7 @@ impl Upstream {
             if terms.endless {
                 return exchange.await;
             }
-            timeout(limit, exchange).await.unwrap_or_else(|_| {
+            fast_timeout(limit, exchange).await.unwrap_or_else(|_| {
                 Err(Failed::AnswerTimeout {
                     server: server.name().to_string(),
                 })
@@ -129,10 +134,12 @@ impl Upstream {
         let mut failed = Failed::NoEndpoint {
             server: server.to_owned(),
         };
+        let mut tried = Vec::new();
         for _ in 0..tries {
-            let Some(endpoint) = pools.pick(server) else {
+            let Some(endpoint) = pools.pick(server, &tried) else {
                 break;
             };
+            tried.push(endpoint.address);
             *attempts = attempts.saturating_add(1);
             match self.connector.get_http_session(&endpoint.peer).await {
                 Ok((session, _reused)) => return Ok((session, endpoint)),
@@ -157,6 +164,9 @@ pub struct Exchange {
     endpoint: Arc<Endpoint>,
     target: Target,
     endless: bool,
+    /// Whether the request has left whole. What is left of one must never be read as the
+    /// beginning of the next.
+    sent: bool,
     _ticket: Ticket,
 }
 
@@ -189,7 +199,7 @@ impl Exchange {
         let chunk = if self.endless {
             read.await
         } else {
-            match timeout(limit, read).await {
+            match fast_timeout(limit, read).await {
                 Ok(chunk) => chunk,
                 Err(_) => {
                     return Err(Failed::IdleTimeout {
@@ -213,6 +223,9 @@ impl Exchange {
 
     /// Ends an exchange whose answer has been read whole.
     pub async fn finish(self) {
+        if !self.sent {
+            return;
+        }
         let peer = &self.endpoint.peer;
         self.upstream
             .connector
@@ -235,8 +248,22 @@ impl Exchange {
         loop {
             let read = self.session.read_response_header().await;
             read.map_err(|source| self.broken(source))?;
-            if !self.status().is_informational() {
-                return Ok(());
+            match self.status() {
+                StatusCode::SWITCHING_PROTOCOLS => {
+                    return Err(self.broken(Error::explain(
+                        ErrorType::H1Error,
+                        "an upgrade that nobody asked for",
+                    )));
+                }
+                status if status.is_informational() => {}
+                StatusCode::NOT_MODIFIED => return Ok(()),
+                // A client that followed it would pass the gateway by.
+                status if status.is_redirection() => {
+                    return Err(Failed::Redirected {
+                        server: self.name(),
+                    });
+                }
+                _ => return Ok(()),
             }
         }
     }
@@ -254,7 +281,8 @@ async fn transmit(
     match session {
         HttpSession::H1(session) => {
             let mut stream = session.into_inner();
-            let sent = match timeout(WRITE_TIMEOUT, write(&mut stream, &request, &body)).await {
+            let sent = match fast_timeout(WRITE_TIMEOUT, write(&mut stream, &request, &body)).await
+            {
                 Ok(sent) => sent,
                 Err(_) => Error::e_explain(ErrorType::WriteTimedout, "sending a request"),
             };
@@ -279,15 +307,21 @@ async fn write(
     request: &RequestHeader,
     body: &[u8],
 ) -> pingora_core::Result<()> {
-    let Some(head) = http_req_header_to_wire(request) else {
+    let Some(mut head) = http_req_header_to_wire(request) else {
         return Error::e_explain(
             ErrorType::InvalidHTTPHeader,
             "the request line is not valid",
         );
     };
     let sent = async {
-        stream.write_all(&head).await?;
-        stream.write_all(body).await?;
+        if body.len() <= TOGETHER_BYTES_MAX {
+            // Copying a small body costs less than a second system call.
+            head.extend_from_slice(body);
+            stream.write_all(&head).await?;
+        } else {
+            stream.write_all(&head).await?;
+            stream.write_all(body).await?;
+        }
         stream.flush().await
     };
     sent.await

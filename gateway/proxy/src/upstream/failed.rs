@@ -15,7 +15,7 @@ pub enum Failed {
         server: String,
     },
     /// No connection could be made, to any endpoint that was tried.
-    #[error("cannot connect to {endpoint} of server {server}: {source}")]
+    #[error("cannot connect to {endpoint} of server {server}: {}", cause(source))]
     Connect {
         /// The server's name in the configuration.
         server: String,
@@ -37,15 +37,21 @@ pub enum Failed {
         server: String,
     },
     /// The connection broke, or what came over it is not HTTP.
-    #[error("exchange with server {server} broke: {source}")]
+    #[error("exchange with server {server} broke: {}", cause(source))]
     Broken {
         /// The server's name in the configuration.
         server: String,
         /// What the connection says.
         source: BError,
     },
+    /// The server sent the client somewhere else.
+    #[error("server {server} answers with a redirection: correct its url")]
+    Redirected {
+        /// The server's name in the configuration.
+        server: String,
+    },
     /// The message could not be written as an HTTP request.
-    #[error("request to server {server} cannot be built: {source}")]
+    #[error("request to server {server} cannot be built: {}", cause(source))]
     Request {
         /// The server's name in the configuration.
         server: String,
@@ -56,6 +62,16 @@ pub enum Failed {
     /// (2026-07-28, "Cancellation").
     #[error("the caller went away")]
     Abandoned,
+}
+
+/// What went wrong, without the context that the connection adds: that can quote what the server
+/// sent.
+fn cause(error: &BError) -> String {
+    let kind = error.etype().as_str();
+    match error.root_cause().downcast_ref::<std::io::Error>() {
+        Some(io) => format!("{kind} ({})", io.kind()),
+        None => kind.to_owned(),
+    }
 }
 
 impl Failed {

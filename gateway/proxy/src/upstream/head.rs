@@ -91,7 +91,7 @@ pub(super) fn build(
     if verb == Verb::Post {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
-    headers.insert(header::VIA, VIA);
+    headers.append(header::VIA, VIA);
     if let Ok(value) = HeaderValue::from_str(traceparent) {
         headers.insert(TRACEPARENT, value);
     }

@@ -1,14 +1,14 @@
 //! The endpoints of every server of one configuration.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use pingora_core::{
-    protocols::{ALPN, tls::CaType},
+    protocols::{ALPN, TcpKeepalive, tls::CaType},
     upstreams::peer::HttpPeer,
     utils::tls::{WrappedX509, parse_x509},
 };
-use pingora_load_balancing::{Backends, LoadBalancer, selection::RoundRobin};
-use url::Url;
+use pingora_load_balancing::{Backend, Backends, LoadBalancer, selection::RoundRobin};
+use url::{Host, Url};
 
 use super::discovery::{Endpoint, Origin, Resolver};
 use crate::config::{self, Checked, Protocol};
@@ -19,6 +19,13 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
 /// Concurrent exchanges on one HTTP/2 connection to a server.
 const H2_STREAMS_MAX: usize = 100;
+
+/// What one exchange may have under way unread on a shared connection. The connection has room
+/// for all of them, so that one slow reader cannot stop the others.
+const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// How long a connection may be silent before the other end is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The longest time for one write to a server to make progress.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,7 +59,7 @@ impl Pools {
         let mut by_server = HashMap::with_capacity(config.servers.len());
         for (group, server) in config.servers.iter().enumerate() {
             let origins = origins(server, group as u64)?;
-            let backends = Backends::new(Box::new(Resolver { origins }));
+            let backends = Backends::new(Box::new(Resolver::new(origins)));
             by_server.insert(server.name.clone(), LoadBalancer::from_backends(backends));
         }
         Ok(Self { by_server })
@@ -60,11 +67,12 @@ impl Pools {
 
     /// Resolves every name again. A name that does not resolve keeps the addresses it had.
     pub async fn refresh(&self) {
-        for (server, pool) in &self.by_server {
+        let updates = self.by_server.iter().map(|(server, pool)| async move {
             if let Err(error) = pool.update().await {
                 tracing::warn!(server = server.as_str(), %error, "cannot resolve a server's name");
             }
-        }
+        });
+        futures::future::join_all(updates).await;
     }
 
     /// How many endpoints a server has right now.
@@ -74,10 +82,15 @@ impl Pools {
             .map_or(0, |pool| pool.backends().get_backend().len())
     }
 
-    /// The endpoint that takes the next call.
-    pub(super) fn pick(&self, server: &str) -> Option<Arc<Endpoint>> {
+    /// The endpoint that takes the next call, none of those that were `tried` for it.
+    pub(super) fn pick(&self, server: &str, tried: &[SocketAddr]) -> Option<Arc<Endpoint>> {
         let pool = self.by_server.get(server)?;
-        let backend = pool.select(b"", self.size(server))?;
+        let untried = |backend: &Backend, healthy: bool| {
+            let address = backend.addr.as_inet();
+            healthy && address.is_some_and(|address| !tried.contains(address))
+        };
+        // As many steps as there are endpoints, since each step looks at the next one.
+        let backend = pool.select_with(b"", self.size(server), untried)?;
         backend.ext.get::<Arc<Endpoint>>().map(Arc::clone)
     }
 }
@@ -121,11 +134,7 @@ fn template(
     authorities: Option<Arc<CaType>>,
 ) -> HttpPeer {
     let tls = url.scheme() == "https";
-    let name = server
-        .tls
-        .server_name
-        .clone()
-        .unwrap_or_else(|| url.host_str().unwrap_or_default().to_owned());
+    let name = server.tls.server_name.clone().unwrap_or_else(|| host(url));
     // The address is a placeholder: each address that the name resolves to gets its own peer.
     let mut peer = HttpPeer::new(("0.0.0.0", 0), tls, name);
     // Servers never share connections, even at one address: their certificates may be judged by
@@ -136,7 +145,19 @@ fn template(
     options.total_connection_timeout = Some(server.timeouts.connect);
     options.write_timeout = Some(WRITE_TIMEOUT);
     options.idle_timeout = Some(IDLE_CONNECTION);
+    // A server that vanished without a word is noticed, also on streams that are meant to be
+    // silent and on connections that many calls share.
+    options.tcp_keepalive = Some(TcpKeepalive {
+        idle: KEEPALIVE,
+        interval: KEEPALIVE / 3,
+        count: 3,
+        #[cfg(target_os = "linux")]
+        user_timeout: Duration::ZERO,
+    });
+    options.h2_ping_interval = Some(KEEPALIVE);
     options.max_h2_streams = H2_STREAMS_MAX;
+    options.h2_stream_window_size = Some(H2_STREAM_WINDOW_BYTES);
+    options.h2_connection_window_size = Some(H2_STREAM_WINDOW_BYTES * H2_STREAMS_MAX as u32);
     options.ca = authorities;
     options.alpn = match (server.protocol, tls) {
         (Protocol::Auto, true) => ALPN::H2H1,
@@ -144,4 +165,13 @@ fn template(
         (Protocol::Http2, _) => ALPN::H2,
     };
     peer
+}
+
+/// The name that a certificate must have: an IPv6 address without its brackets.
+fn host(url: &Url) -> String {
+    match url.host() {
+        Some(Host::Ipv6(ip)) => ip.to_string(),
+        Some(host) => host.to_string(),
+        None => String::new(),
+    }
 }

@@ -91,6 +91,22 @@ impl Gateway {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Waits until every record has been delivered.
+    pub(crate) async fn delivered(&self) {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            let (_, metrics) = self.admin("/metrics").await;
+            if metrics
+                .lines()
+                .any(|line| line == "mcp_gateway_audit_unsent_records 0")
+            {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < patience, "{metrics}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// GET on the admin listener.
     pub(crate) async fn admin(&self, path: &str) -> (u16, String) {
         let response = client()

@@ -10,8 +10,10 @@ use tokio::{
 };
 
 use crate::{
-    gateway::{Gateway, client},
+    gateway::{Gateway, Store, client},
     message::{MODERN, answer_of, modern_body, post, tool_call},
+    process::free_address,
+    raw::{Raw, Step},
 };
 
 const MIB: usize = 1024 * 1024;
@@ -111,33 +113,63 @@ async fn http2_downstream_and_upstream() {
     assert_eq!(text_of(&answer), "h1 to h2");
 }
 
+/// With prior knowledge of HTTP/2, the first thing that a server reads is the preface.
+#[tokio::test]
+async fn http2_upstream_is_really_spoken() {
+    let server = Raw::start(vec![Step::Close]).await;
+    let gateway = Gateway::start(&format!(
+        "servers: {{server: {{url: '{}', protocol: http2}}}}\naudit: {{spool: {{dir: SPOOL}}}}",
+        server.url
+    ));
+    let request = tool_call(&gateway.url("server"), &json!(1), "echo", json!({}));
+    assert_eq!(request.send().await.unwrap().status(), 502);
+    assert!(server.requests()[0].starts_with(b"PRI * HTTP/2.0\r\n"));
+}
+
+/// A certificate for `localhost` and its key, as files.
+struct Certificate {
+    folder: tempfile::TempDir,
+    pem: String,
+}
+
+impl Certificate {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let pem = pair.cert.pem();
+        std::fs::write(folder.path().join("cert.pem"), &pem).unwrap();
+        let key = pair.signing_key.serialize_pem();
+        std::fs::write(folder.path().join("key.pem"), key).unwrap();
+        Self { folder, pem }
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.folder.path().join(file).display().to_string()
+    }
+
+    /// A gateway that serves HTTPS with it.
+    fn gateway_before(&self, url: &str) -> Gateway {
+        Gateway::listening(
+            &format!("servers: {{server: {{url: '{url}'}}}}\naudit: {{spool: {{dir: SPOOL}}}}"),
+            &format!(
+                ", tls: {{cert: '{}', key: '{}'}}",
+                self.path("cert.pem"),
+                self.path("key.pem")
+            ),
+            "https",
+        )
+    }
+}
+
 #[tokio::test]
 async fn tls_with_http2_and_http1() {
     let fixture = fixture::start(fixture::Options::default()).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (cert, key) = (
-        folder.path().join("cert.pem"),
-        folder.path().join("key.pem"),
-    );
-    std::fs::write(&cert, pair.cert.pem()).unwrap();
-    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
-    let gateway = Gateway::listening(
-        &format!(
-            "servers: {{server: {{url: '{}'}}}}\naudit: {{spool: {{dir: SPOOL}}}}",
-            fixture.url()
-        ),
-        &format!(
-            ", tls: {{cert: '{}', key: '{}'}}",
-            cert.display(),
-            key.display()
-        ),
-        "https",
-    );
+    let certificate = Certificate::new();
+    let gateway = certificate.gateway_before(&fixture.url());
     let url = format!("https://localhost:{}/mcp/server", gateway.address.port());
     // The provider that this process uses is installed with the first client.
     drop(client());
-    let root = reqwest::Certificate::from_pem(pair.cert.pem().as_bytes()).unwrap();
+    let root = reqwest::Certificate::from_pem(certificate.pem.as_bytes()).unwrap();
     for (version, http1) in [(Version::HTTP_2, false), (Version::HTTP_11, true)] {
         let builder = reqwest::Client::builder()
             .tls_certs_only([root.clone()])
@@ -150,6 +182,71 @@ async fn tls_with_http2_and_http1() {
         let answer = answer_of(&json!(1), &response.text().await.unwrap());
         assert_eq!(text_of(&answer), "sealed");
     }
+}
+
+/// One gateway behind another: the first is an HTTPS server to the second.
+#[tokio::test]
+async fn tls_upstream_is_trusted_only_as_configured() {
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let certificate = Certificate::new();
+    let inner = certificate.gateway_before(&fixture.url());
+    let url = format!("https://127.0.0.1:{}/mcp/server", inner.address.port());
+    let ca = certificate.path("cert.pem");
+    let gateway = Gateway::start(&format!(
+        "servers:\n  auto: {{url: '{url}', tls: {{ca: '{ca}', server_name: localhost}}}}\n  one: {{url: '{url}', protocol: http1, tls: {{ca: '{ca}', server_name: localhost}}}}\n  two: {{url: '{url}', protocol: http2, tls: {{ca: '{ca}', server_name: localhost}}}}\n  unknown: {{url: '{url}', tls: {{server_name: localhost}}}}\n  misnamed: {{url: '{url}', tls: {{ca: '{ca}', server_name: other.example.com}}}}\naudit: {{spool: {{dir: SPOOL}}}}"
+    ));
+    for server in ["auto", "one", "two"] {
+        let answer = call(&gateway.url(server), "echo", json!({"text": server})).await;
+        assert_eq!(text_of(&answer), server);
+    }
+    for server in ["unknown", "misnamed"] {
+        let request = tool_call(
+            &gateway.url(server),
+            &json!(1),
+            "echo",
+            json!({"text": "x"}),
+        );
+        assert_eq!(request.send().await.unwrap().status(), 502, "{server}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_is_passed_over() {
+    let store = Store::start().await;
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let gateway = Gateway::start(&format!(
+        "servers: {{server: {{urls: ['http://{}/mcp', '{}']}}}}\n{}",
+        free_address(),
+        fixture.url(),
+        store.audit()
+    ));
+    for _ in 0..4 {
+        let answer = call(&gateway.url("server"), "echo", json!({"text": "x"})).await;
+        assert_eq!(text_of(&answer), "x");
+    }
+    let rows = store.rows("outcome = 'ok'", 4).await;
+    assert!(rows.iter().any(|row| row["attempts"] == 2), "{rows:#?}");
+}
+
+/// Requests that a client sends without waiting are answered in their order.
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_turn() {
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let gateway = Gateway::before(&fixture.url());
+    let body = echo_body();
+    let fields = format!("content-length: {}", body.len());
+    let last = head(&gateway, &fields) + &body;
+    let first = last.replace("connection: close\r\n", "");
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    stream
+        .write_all((first.clone() + &first + &last).as_bytes())
+        .await
+        .unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
+    assert_eq!(answers.matches("in pieces").count(), 3, "{answers}");
+    assert_eq!(fixture.calls().answered, 3);
 }
 
 /// The head of a request that is written by hand.
@@ -209,11 +306,17 @@ async fn a_client_that_waits_for_continue_is_told_to_go_on() {
 
 #[tokio::test]
 async fn a_legacy_session_begins_streams_and_ends() {
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
+        hold_session(revision).await;
+    }
+}
+
+async fn hold_session(revision: &str) {
     let fixture = fixture::start(fixture::Options::default()).await.unwrap();
     let gateway = Gateway::before(&fixture.url());
     let url = gateway.url("server");
     let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "it", "version": "1"}}});
+        "protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "it", "version": "1"}}});
     let opened = post(&url)
         .body(initialize.to_string())
         .send()
@@ -222,12 +325,15 @@ async fn a_legacy_session_begins_streams_and_ends() {
     assert_eq!(opened.status(), 200);
     let session = opened.headers()["mcp-session-id"].clone();
     let answer = answer_of(&json!(0), &opened.text().await.unwrap());
-    assert_eq!(answer["result"]["protocolVersion"], "2025-11-25");
+    assert_eq!(answer["result"]["protocolVersion"], revision);
 
     let in_session = |request: reqwest::RequestBuilder| {
-        request
-            .header("mcp-session-id", &session)
-            .header("mcp-protocol-version", "2025-11-25")
+        let request = request.header("mcp-session-id", &session);
+        // The first revision knows no version header.
+        if revision == "2025-03-26" {
+            return request;
+        }
+        request.header("mcp-protocol-version", revision)
     };
     let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     let noted = in_session(post(&url))

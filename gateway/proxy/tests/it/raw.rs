@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 /// One thing that the server does once it has read a request.
@@ -12,6 +13,8 @@ use tokio::{
 pub(crate) enum Step {
     Send(Vec<u8>),
     Close,
+    /// Closes once [`Raw::close`] is called.
+    Wait,
     /// Keeps the connection open and says nothing more.
     Hang,
 }
@@ -20,6 +23,7 @@ pub(crate) enum Step {
 pub(crate) struct Raw {
     pub(crate) url: String,
     received: Arc<Mutex<Vec<Vec<u8>>>>,
+    closing: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -29,17 +33,54 @@ impl Raw {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&received);
+        let closing = Arc::new(Notify::new());
+        let (log, close) = (Arc::clone(&received), Arc::clone(&closing));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, steps.clone(), Arc::clone(&log)));
+                tokio::spawn(serve(
+                    stream,
+                    steps.clone(),
+                    Arc::clone(&log),
+                    Arc::clone(&close),
+                ));
             }
         });
         Self {
             url,
             received,
+            closing,
             task,
         }
+    }
+
+    /// Answers as soon as the first bytes of a request are there, reads no more of it, and keeps
+    /// the connection open.
+    pub(crate) async fn refusing_bodies(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&received);
+        let task = tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut piece = vec![0; 4096];
+                let read = stream.read(&mut piece).await.unwrap_or(0);
+                log.lock().unwrap().push(piece[..read].to_vec());
+                let _ = stream.write_all(&answer).await;
+                open.push(stream);
+            }
+        });
+        Self {
+            url,
+            received,
+            closing: Arc::new(Notify::new()),
+            task,
+        }
+    }
+
+    /// Closes the connection that waits, or the next one that will.
+    pub(crate) fn close(&self) {
+        self.closing.notify_one();
     }
 
     /// Answers every request with one whole response.
@@ -72,7 +113,12 @@ impl Drop for Raw {
     }
 }
 
-async fn serve(mut stream: TcpStream, steps: Vec<Step>, log: Arc<Mutex<Vec<Vec<u8>>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    steps: Vec<Step>,
+    log: Arc<Mutex<Vec<Vec<u8>>>>,
+    closing: Arc<Notify>,
+) {
     stream.set_nodelay(true).unwrap();
     while let Some(request) = read_request(&mut stream).await {
         log.lock().unwrap().push(request);
@@ -86,6 +132,7 @@ async fn serve(mut stream: TcpStream, steps: Vec<Step>, log: Arc<Mutex<Vec<Vec<u
                     tokio::task::yield_now().await;
                 }
                 Step::Close => return,
+                Step::Wait => return closing.notified().await,
                 Step::Hang => std::future::pending().await,
             }
         }

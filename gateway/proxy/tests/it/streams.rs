@@ -125,3 +125,116 @@ async fn leaving_does_not_cancel_a_legacy_call() {
     let rows = store.rows("rpc_id = 'stayed'", 1).await;
     assert_eq!(rows[0]["outcome"], "ok");
 }
+
+#[tokio::test]
+async fn leaving_a_stream_ends_it_at_the_server() {
+    let store = Store::start().await;
+    let fixture = silent_fixture().await;
+    let gateway = Gateway::recording(&fixture.url(), &store);
+    let url = gateway.url("server");
+    // In the middle of an answer that is an event stream.
+    let mut body = modern_body(
+        &json!("halfway"),
+        "tools/call",
+        json!({"name": "sized", "arguments": {"bytes": 10, "events": 1000, "delay_ms": 1000}}),
+    );
+    body["params"]["_meta"]["progressToken"] = json!("p");
+    let response = post(&url)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "sized")
+        .body(body.to_string())
+        .send()
+        .await
+        .unwrap();
+    let mut events = response.bytes_stream();
+    events.next().await.unwrap().unwrap();
+    drop(events);
+    fixture.calls_until(|calls| calls.cancelled == 1).await;
+    let rows = store.rows("rpc_id = 'halfway'", 1).await;
+    assert_eq!(
+        (&rows[0]["outcome"], &rows[0]["flags"]),
+        (&json!("cancelled"), &json!(3))
+    );
+    // A subscription, whose only end is that one side leaves.
+    let listening = listen(&url).await;
+    drop(listening);
+    let rows = store.rows("method = 'subscriptions/listen'", 1).await;
+    assert_eq!(
+        (&rows[0]["outcome"], &rows[0]["flags"]),
+        (&json!("ok"), &json!(7))
+    );
+}
+
+/// Opens a subscription and waits until it is acknowledged.
+async fn listen(url: &str) -> impl futures::Stream<Item = reqwest::Result<bytes::Bytes>> + use<> {
+    let body = modern_body(
+        &json!("listen:1"),
+        "subscriptions/listen",
+        json!({"notifications": {"toolsListChanged": true}}),
+    );
+    let response = post(url)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "subscriptions/listen")
+        .body(body.to_string())
+        .send()
+        .await
+        .unwrap();
+    let mut events = Box::pin(response.bytes_stream());
+    let first = events.next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("acknowledged"));
+    events
+}
+
+/// The end of the process ends what is under way, tells who can still be told, and records it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_at_the_end_of_the_process_is_recorded() {
+    let store = Store::start().await;
+    let fixture = silent_fixture().await;
+    let mut gateway = Gateway::recording(&fixture.url(), &store);
+    let url = gateway.url("server");
+    let _listening = listen(&url).await;
+    let slow = |id: &str, ms: u64| {
+        tokio::spawn(tool_call(&url, &json!(id), "slow", json!({"ms": ms})).send())
+    };
+    let (quick, endless) = (slow("quick", 1_500), slow("endless", 600_000));
+    fixture.calls_until(|calls| calls.begun == 2).await;
+    assert!(
+        tokio::task::spawn_blocking(move || gateway.process().terminate())
+            .await
+            .unwrap()
+            .success()
+    );
+    let quick = quick.await.unwrap().unwrap();
+    assert_eq!(
+        quick.status(),
+        200,
+        "a call that could end in time was not let to"
+    );
+    let endless = endless.await.unwrap().unwrap();
+    assert_eq!(endless.status(), 503);
+    let refusal: Value = endless.json().await.unwrap();
+    assert_eq!(
+        (&refusal["id"], &refusal["error"]["code"]),
+        (&json!("endless"), &json!(-32603))
+    );
+    let rows = store.rows("1", 3).await;
+    let mut outcomes: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row["rpc_id"].as_str().unwrap(),
+                row["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    outcomes.sort_unstable();
+    assert_eq!(
+        outcomes,
+        [
+            ("endless", "gateway_error"),
+            ("listen:1", "ok"),
+            ("quick", "ok")
+        ]
+    );
+}

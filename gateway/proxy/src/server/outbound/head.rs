@@ -7,9 +7,10 @@ use pingora_http::ResponseHeader;
 use crate::server::refuse;
 use gantry_mcp::answer::Format;
 
-/// Headers of an answer that concern the server's connection or the server's own cookies: one
-/// gateway host stands for many servers, and a browser would show one server's cookies to another.
-const NOT_FORWARDED: [HeaderName; 7] = [
+/// Headers of an answer that concern the server's connection, the framing of its body, or the
+/// server's own trust: one gateway host stands for many servers, and a browser would show one
+/// server's cookies to another.
+const NOT_FORWARDED: [HeaderName; 11] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -17,6 +18,10 @@ const NOT_FORWARDED: [HeaderName; 7] = [
     header::TRAILER,
     header::UPGRADE,
     header::SET_COOKIE,
+    header::CONTENT_LENGTH,
+    header::PROXY_AUTHENTICATE,
+    header::ALT_SVC,
+    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
 ];
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -75,6 +80,10 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 /// How the answer's body is to be read; `None` where it carries no message.
 pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return None;
+    }
     let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let media = text.split(';').next().unwrap_or_default().trim();
     if media.eq_ignore_ascii_case("text/event-stream") {

@@ -20,6 +20,7 @@ use tokio::time::sleep;
 
 use arrived::Arrived;
 
+use super::connection;
 use crate::{
     pipeline::{Ending, Gateway, Refusal, Reply, Trail, settle},
     upstream::{Exchange, Failed},
@@ -29,12 +30,15 @@ use crate::{
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
 /// Delivers the answer of an exchange and closes the trail.
+///
+/// # Errors
+/// The [`Refusal`] to give instead, when the server broke before anything had been passed on.
 pub(super) async fn deliver(
     session: &mut ServerSession,
     gateway: &Gateway,
     trail: &mut Option<Trail>,
     reply: Reply,
-) {
+) -> std::result::Result<(), Refusal> {
     let status = reply.exchange.status();
     let headers = reply.exchange.headers();
     let format = headers.and_then(head::format);
@@ -55,7 +59,10 @@ pub(super) async fn deliver(
         status,
         stream: format == Some(Format::EventStream),
         reading: format.map(Answer::new),
-        length: headers.and_then(head::content_length),
+        // A stream's length cannot be promised: comments of ours may come between its events.
+        length: headers
+            .filter(|_| format != Some(Format::EventStream))
+            .and_then(head::content_length),
         received: 0,
         present: true,
         cancellable: reply.cancellable,
@@ -65,13 +72,17 @@ pub(super) async fn deliver(
     match delivery.run(&mut exchange).await {
         Delivered::Whole => exchange.finish().await,
         // Dropping the exchange closes it, which tells the server that nobody listens any more.
-        Delivered::Cut => delivery.session.shutdown().await,
+        Delivered::Cut => connection::cut(delivery.session).await,
+        Delivered::Nothing(fault) => return Err(Refusal::Failed(fault)),
     }
+    Ok(())
 }
 
 enum Delivered {
     Whole,
     Cut,
+    /// Not a byte has gone to the caller.
+    Nothing(Failed),
 }
 
 enum Next {
@@ -99,6 +110,9 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     async fn run(&mut self, exchange: &mut Exchange) -> Delivered {
         let mut arrived = Arrived::gather(exchange, Bytes::new()).await;
+        if let Some(Err(fault)) = arrived.end {
+            return Delivered::Nothing(fault);
+        }
         if arrived.is_last() {
             // The whole answer is here: it leaves in one piece, with its length.
             self.length = Some(arrived.bytes.len() as u64);
@@ -143,7 +157,7 @@ impl Delivery<'_> {
                 tokio::select! {
                     biased;
                     piece = &mut piece => break piece,
-                    _ = self.session.read_body_or_idle(true), if watching => return Next::Departed,
+                    () = connection::departure(self.session), if watching => return Next::Departed,
                     () = sleep(self.gateway.keep_alive), if quiet => {
                         if self.session.write_response_body(COMMENT, false).await.is_err() {
                             return Next::Departed;
@@ -270,6 +284,6 @@ impl Delivery<'_> {
 
     async fn write_head(&mut self, exchange: &Exchange) -> Result<()> {
         let head = head::build(self.session, self.status, exchange.headers(), self.length)?;
-        self.session.write_response_header(Box::new(head)).await
+        connection::write_head(self.session, head).await
     }
 }

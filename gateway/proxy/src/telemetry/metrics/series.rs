@@ -86,6 +86,10 @@ impl ServerSeries {
         let method = labels::method(operation.method);
         let error = labels::error_type(operation.outcome, operation.rpc_code);
         self.count(method, operation);
+        if operation.endless {
+            // How long two ends keep a stream open says nothing about anybody's speed.
+            return;
+        }
         self.time(method, error, operation);
         if let Some(upstream) = operation.upstream {
             let seconds = upstream.as_secs_f64();
