@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    gateway::{Gateway, Store, client, endpoint, fixture},
+    gateway::{Gateway, Store, client, client_builder, endpoint, fixture},
     message::{MODERN, modern_body, post, tool_call},
     process::free_address,
     raw::{Raw, Step},
@@ -477,7 +477,7 @@ async fn a_full_log_refuses_calls() {
     let uri = format!("test://{}", "u".repeat(4000));
     let body =
         json!({"jsonrpc": "2.0", "id": "full", "method": "resources/read", "params": {"uri": uri}});
-    let kept = reqwest::Client::builder().no_proxy().build().unwrap();
+    let kept = client_builder().build().unwrap();
     let read = || {
         kept.post(gateway.url("server"))
             .header("content-type", "application/json")

@@ -237,10 +237,12 @@ impl Store {
 
 /// An HTTP client without a pool, so that each request has its own connection.
 pub(crate) fn client() -> reqwest::Client {
+    client_builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
+/// The beginning of an HTTP client that talks to this machine only.
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
+    // Only the first call in a process installs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .pool_max_idle_per_host(0)
-        .no_proxy()
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy()
 }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    gateway::{Gateway, Store, client},
+    gateway::{Gateway, Store, client, client_builder},
     message::{MODERN, answer_of, modern_body, post, tool_call},
     process::free_address,
     raw::{Raw, Step},
@@ -91,11 +91,7 @@ async fn http2_downstream_and_upstream() {
     ));
     let text = "x".repeat(2 * MIB);
     for server in ["one", "two"] {
-        let client = reqwest::Client::builder()
-            .http2_prior_knowledge()
-            .no_proxy()
-            .build()
-            .unwrap();
+        let client = client_builder().http2_prior_knowledge().build().unwrap();
         let request = tool_call(
             &gateway.url(server),
             &json!(1),
@@ -167,13 +163,9 @@ async fn tls_with_http2_and_http1() {
     let certificate = Certificate::new();
     let gateway = certificate.gateway_before(&fixture.url());
     let url = format!("https://localhost:{}/mcp/server", gateway.address.port());
-    // The provider that this process uses is installed with the first client.
-    drop(client());
     let root = reqwest::Certificate::from_pem(certificate.pem.as_bytes()).unwrap();
     for (version, http1) in [(Version::HTTP_2, false), (Version::HTTP_11, true)] {
-        let builder = reqwest::Client::builder()
-            .tls_certs_only([root.clone()])
-            .no_proxy();
+        let builder = client_builder().tls_certs_only([root.clone()]);
         let builder = if http1 { builder.http1_only() } else { builder };
         let request = tool_call(&url, &json!(1), "echo", json!({"text": "sealed"}));
         let client = builder.build().unwrap();
