@@ -4,26 +4,54 @@
 //! constructor. This stage reads credentials and nothing else: it never looks at the message, and
 //! it never decides what a caller may do.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use gantry_analytics::record::AuthMethod;
+use serde_json::{Map, Value};
 
-/// The agent that makes a call, as every later stage and the record know it.
+/// The agent that makes a call, as every later stage and the record know it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Caller(Arc<Identified>);
+
+#[derive(Debug)]
+struct Identified {
     agent: String,
+    teams: Vec<String>,
+    subject: Option<String>,
+    scopes: Vec<String>,
+    claims: Map<String, Value>,
     method: AuthMethod,
 }
 
 impl Caller {
     /// The agent's name: the key of access rules, limits and dashboards.
     pub fn agent(&self) -> &str {
-        &self.agent
+        &self.0.agent
+    }
+
+    /// The teams that the agent belongs to, in the order in which its credential names them.
+    pub fn teams(&self) -> &[String] {
+        &self.0.teams
+    }
+
+    /// The person or service on whose behalf the agent calls, where the credential says.
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject.as_deref()
+    }
+
+    /// The OAuth scopes that the credential grants.
+    pub fn scopes(&self) -> &[String] {
+        &self.0.scopes
+    }
+
+    /// Everything else that the credential says; empty unless it is a token.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.0.claims
     }
 
     /// How the caller proved who it is.
     pub fn method(&self) -> AuthMethod {
-        self.method
+        self.0.method
     }
 }
 
@@ -56,10 +84,16 @@ pub fn identify(identity: Identity, client: IpAddr) -> Result<Caller, Unauthenti
         Identity::AnonymousLocal if !client.to_canonical().is_loopback() => {
             Err(Unauthenticated::NotLocal(client))
         }
-        Identity::AnonymousLocal | Identity::AnonymousAnywhere => Ok(Caller {
-            agent: ANONYMOUS.to_owned(),
-            method: AuthMethod::None,
-        }),
+        Identity::AnonymousLocal | Identity::AnonymousAnywhere => {
+            Ok(Caller(Arc::new(Identified {
+                agent: ANONYMOUS.to_owned(),
+                teams: Vec::new(),
+                subject: None,
+                scopes: Vec::new(),
+                claims: Map::new(),
+                method: AuthMethod::None,
+            })))
+        }
     }
 }
 
