@@ -3,6 +3,9 @@
 //! The trail never holds arguments or results, and never a session id: a digest stands for it, so
 //! that calls of one session can be found while nobody can take the session over from the record.
 
+mod ending;
+mod entry;
+
 use std::{
     borrow::Cow,
     fmt::Write as _,
@@ -11,18 +14,20 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use gantry_analytics::record::{AuthMethod, GuardAction, Kind, Outcome, Record, Transport};
+pub use ending::Ending;
+pub use entry::Entry;
+
+use gantry_analytics::record::{AuthMethod, Kind};
 use gantry_mcp::{
-    answer::Verdict,
     frame::{Call, Frame},
     headers::Era,
     method,
     revision::Revision,
 };
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::{Refusal, request::SESSION_ID};
+use super::request::SESSION_ID;
 use crate::{
     auth::Caller,
     policy::Permit,
@@ -37,9 +42,6 @@ pub(super) const FLAG_STREAM: u32 = 1;
 pub(super) const FLAG_ENDLESS: u32 = 4;
 /// The caller left before the answer was whole.
 pub(super) const FLAG_DEPARTED: u32 = 2;
-
-/// The longest JSON-RPC id that is kept; longer ones are cut.
-const ID_BYTES_MAX: usize = 256;
 
 /// The facts of a request that is still under way.
 #[derive(Debug)]
@@ -246,155 +248,7 @@ impl Trail {
     pub fn close(self, ending: Ending) -> Entry {
         let duration_us = micros(self.started);
         let upstream_us = self.sent.map_or(0, micros);
-        Entry {
-            id: self.id.as_deref().map(plain_id).unwrap_or_default(),
-            trail: self,
-            ending,
-            duration_us,
-            upstream_us,
-        }
-    }
-}
-
-/// How a request ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
-    /// What the record, the metrics and the dashboards call it.
-    pub outcome: Outcome,
-    /// The status that the caller got; 0 when none was sent.
-    pub http_status: u16,
-    /// The JSON-RPC error code; 0 when there is none.
-    pub rpc_code: i32,
-    /// The operator's text of a fault.
-    pub error: String,
-    /// The rule that refused.
-    pub rule: Option<&'static str>,
-}
-
-impl Ending {
-    /// The gateway refused.
-    pub fn refused(refusal: &Refusal) -> Self {
-        let answer = refusal.answer();
-        Self {
-            outcome: refusal.outcome(),
-            http_status: answer.status,
-            rpc_code: rpc_code(answer.code),
-            error: refusal.to_string(),
-            rule: refusal.rule(),
-        }
-    }
-
-    /// The server's answer went through; `verdict` is what it says, where it says anything.
-    pub fn answered(status: StatusCode, verdict: Option<&Verdict>, expected: bool) -> Self {
-        let (outcome, code) = match verdict {
-            Some(Verdict::Complete { is_error: true, .. }) => (Outcome::ToolError, 0),
-            Some(Verdict::Complete { .. }) => (Outcome::Ok, 0),
-            Some(Verdict::Error { code }) => (Outcome::RpcError, rpc_code(*code)),
-            None if status.is_server_error() => (Outcome::UpstreamError, 0),
-            None if !status.is_success() => (Outcome::RpcError, 0),
-            // The stream ended without the response, which may come on another one.
-            None if expected => (Outcome::Unknown, 0),
-            None => (Outcome::Ok, 0),
-        };
-        Self {
-            outcome,
-            http_status: status.as_u16(),
-            rpc_code: code,
-            error: String::new(),
-            rule: None,
-        }
-    }
-
-    /// The exchange broke after the head of the answer had gone through.
-    pub fn broken(status: StatusCode, refusal: &Refusal) -> Self {
-        Self {
-            http_status: status.as_u16(),
-            ..Self::refused(refusal)
-        }
-    }
-
-    /// The caller left before the answer was whole.
-    pub fn cancelled(status: Option<StatusCode>) -> Self {
-        Self {
-            outcome: Outcome::Cancelled,
-            http_status: status.map_or(0, |status| status.as_u16()),
-            rpc_code: 0,
-            error: String::new(),
-            rule: None,
-        }
-    }
-}
-
-/// A closed trail.
-#[derive(Debug)]
-pub struct Entry {
-    trail: Trail,
-    ending: Ending,
-    id: String,
-    /// From the request's arrival to the end of the answer.
-    pub duration_us: u64,
-    /// From the first byte to the server to the end of its answer.
-    pub upstream_us: u64,
-}
-
-impl Entry {
-    /// Whether the exchange was a stream without an end of its own.
-    pub fn is_endless(&self) -> bool {
-        self.trail.is_endless()
-    }
-
-    /// The row of the audit log.
-    pub fn record(&self) -> Record<'_> {
-        let (trail, ending) = (&self.trail, &self.ending);
-        Record {
-            ts_us: trail.ts_us,
-            tenant: "",
-            team: "",
-            agent: trail.agent.as_deref().unwrap_or_default(),
-            subject: 0,
-            auth_method: trail.auth_method,
-            client_name: &trail.client_name,
-            client_version: &trail.client_version,
-            client_ip: trail.client,
-            method: &trail.method,
-            server: trail.server.as_deref().unwrap_or_default(),
-            server_version: "",
-            endpoint: trail.endpoint.as_deref().unwrap_or_default(),
-            kind: trail.kind,
-            tool: &trail.tool,
-            resource_uri: &trail.resource_uri,
-            // Arguments are often so few that a hash without a key could be reversed by guessing.
-            args_hash: 0,
-            protocol: trail.protocol,
-            transport: Transport::StreamableHttp,
-            session_id: &trail.session,
-            rpc_id: &self.id,
-            trace_id: trail.trace.trace_id,
-            span_id: trail.trace.span_id,
-            outcome: ending.outcome,
-            http_status: ending.http_status,
-            rpc_code: ending.rpc_code,
-            error: &ending.error,
-            attempts: trail.attempts,
-            flags: trail.flags,
-            duration_us: self.duration_us,
-            upstream_us: self.upstream_us,
-            guard_us: 0,
-            queue_us: 0,
-            ttfb_us: trail.ttfb_us,
-            req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
-            resp_bytes: trail.resp_bytes,
-            tokens_in: 0,
-            tokens_out: 0,
-            cost: 0,
-            price_book: "",
-            policy: ending.rule.unwrap_or(trail.rule),
-            guard_action: GuardAction::None,
-            guard_rules: &[],
-            pii_in: &[],
-            pii_out: &[],
-            attrs: &[],
-        }
+        Entry::new(self, ending, duration_us, upstream_us)
     }
 }
 
@@ -410,24 +264,6 @@ fn kind(kind: method::Kind) -> Kind {
 
 fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
-fn rpc_code(code: i64) -> i32 {
-    i32::try_from(code).unwrap_or(i32::MIN)
-}
-
-/// The id as people search for it: a string without its quotes, anything else as it stands.
-fn plain_id(raw: &str) -> String {
-    let inner = raw
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    let text = inner.unwrap_or(raw);
-    text.chars()
-        .scan(0, |bytes, c| {
-            *bytes += c.len_utf8();
-            (*bytes <= ID_BYTES_MAX).then_some(c)
-        })
-        .collect()
 }
 
 /// 128 bits of SHA-256 in hexadecimal: enough to tell sessions apart, of no use to hijack one.
