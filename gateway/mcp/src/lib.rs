@@ -1,15 +1,17 @@
 //! The Model Context Protocol as a gateway reads it.
 //!
 //! Bytes in, facts out: what a client's message asks for ([`frame`]), whether its headers say the
-//! same ([`headers`]), where the events of a stream begin and end ([`sse`]), and what an upstream's
-//! answer reports ([`answer`]). This crate opens no socket, reads no clock and knows nothing of
-//! policy, configuration or the gateway; it never changes a byte of what it reads.
+//! same ([`headers`]), where the events of a stream begin and end ([`sse`]), what an upstream's
+//! answer reports ([`answer`]), and which messages it consists of ([`messages`]). This crate opens
+//! no socket, reads no clock and knows nothing of policy, configuration or the gateway; it changes
+//! no byte of its own accord.
 
 pub mod answer;
 pub mod frame;
 pub mod headers;
 mod json;
 pub mod jsonrpc;
+pub mod messages;
 pub mod method;
 pub mod revision;
 pub mod session;
