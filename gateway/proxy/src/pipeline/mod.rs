@@ -6,6 +6,7 @@
 mod gateway;
 mod refusal;
 mod request;
+pub mod review;
 mod run;
 mod settle;
 mod trail;
@@ -13,6 +14,7 @@ mod trail;
 pub use gateway::Gateway;
 pub use refusal::{Answer, Refusal};
 pub use request::Request;
+pub use review::{Review, Reviewed, Unreviewable};
 pub use run::{Reply, run};
 pub use settle::{Unsettled, settle};
 pub use trail::{Ending, Entry, Trail};

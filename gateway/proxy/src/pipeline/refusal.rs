@@ -9,6 +9,7 @@ use std::time::Duration;
 use gantry_analytics::record::Outcome;
 use gantry_mcp::{frame::Malformed, headers::Mismatch, jsonrpc};
 
+use super::Unreviewable;
 use crate::{
     auth::Unauthenticated, guardrails::Blocked, limits::Limited, policy::Denied,
     routing::UnknownServer, upstream::Failed,
@@ -82,6 +83,9 @@ pub enum Refusal {
     /// The server could not be reached or did not answer.
     #[error("{0}")]
     Failed(#[from] Failed),
+    /// The answer has to be reviewed and cannot be.
+    #[error("cannot review the server's answer: {0}")]
+    Unreviewable(#[from] Unreviewable),
     /// The process ends before the call does.
     #[error("the gateway is shutting down")]
     Stopping,
@@ -151,6 +155,11 @@ impl Refusal {
                 INTERNAL_ERROR,
                 "the exchange with the MCP server broke".into(),
             ),
+            Self::Unreviewable(_) => (
+                502,
+                INTERNAL_ERROR,
+                "the MCP server's answer cannot be inspected".into(),
+            ),
             Self::Stopping => (503, INTERNAL_ERROR, self.to_string()),
             Self::Unrecorded => (
                 503,
@@ -177,7 +186,7 @@ impl Refusal {
             Self::Failed(Failed::Abandoned) => Outcome::Cancelled,
             Self::Failed(Failed::Request { .. }) => Outcome::BadRequest,
             Self::Failed(fault) if fault.is_timeout() => Outcome::Timeout,
-            Self::Failed(_) => Outcome::UpstreamError,
+            Self::Failed(_) | Self::Unreviewable(_) => Outcome::UpstreamError,
             Self::Unrecorded | Self::Stopping => Outcome::GatewayError,
             _ => Outcome::BadRequest,
         }

@@ -11,7 +11,7 @@ use gantry_mcp::{
 };
 
 use super::{
-    Gateway, Refusal, Request, Trail,
+    Gateway, Refusal, Request, Review, Trail,
     request::{SESSION_ID, mirrored},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub struct Reply {
     pub cancellable: bool,
     /// Whether the answer is a stream that lives as long as both ends want.
     pub endless: bool,
+    /// What the answer has to pass; `None` where it goes through untouched.
+    pub review: Option<Review>,
 }
 
 /// Takes a request through every stage and begins the exchange with its server.
@@ -94,6 +96,7 @@ pub async fn run(
         exchange,
         cancellable: terms.cancellable,
         endless: terms.endless,
+        review: None,
     })
 }
 

@@ -78,10 +78,21 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
         .and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
+/// Whether an answer has a body.
+pub(super) fn has_body(status: StatusCode, headers: &HeaderMap) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        && content_length(headers) != Some(0)
+}
+
+/// Whether the body is compressed.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 /// How the answer's body is to be read; `None` where it carries no message.
 pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if is_encoded(headers) {
         return None;
     }
     let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;

@@ -1,11 +1,13 @@
 //! Delivering an answer: its head, then its body piece by piece as it arrives.
 //!
-//! Bytes go through as they came. One piece waits: the one that completes the server's response is
+//! Bytes go through as they came, unless the answer has to be reviewed: then each message is held
+//! until that is done. One piece always waits: the one that completes the server's response is
 //! given to the caller only when the record of the call has been written, so that no answered call
 //! can be missing from the trail.
 
 mod arrived;
 mod head;
+mod reviewed;
 
 use std::pin::pin;
 
@@ -19,11 +21,12 @@ use pingora_core::{Result, protocols::http::ServerSession};
 use tokio::time::sleep;
 
 use arrived::Arrived;
+use reviewed::Reviewer;
 
 use super::connection;
 use crate::{
-    pipeline::{Ending, Gateway, Refusal, Reply, Trail, settle},
-    upstream::{Exchange, Failed},
+    pipeline::{Ending, Gateway, Refusal, Reply, Trail, Unreviewable, settle},
+    upstream::Exchange,
 };
 
 /// A comment, which every reader of event streams ignores (HTML, "Server-sent events").
@@ -49,6 +52,15 @@ pub(super) async fn deliver(
     let _open = server
         .filter(|_| format == Some(Format::EventStream))
         .map(|server| gateway.metrics.open_stream(&server));
+    let reviewer = match (reply.review, headers) {
+        (Some(review), Some(headers)) if head::has_body(status, headers) => {
+            if head::is_encoded(headers) {
+                return Err(Unreviewable::Encoded.into());
+            }
+            format.map(|format| Reviewer::new(review, format))
+        }
+        _ => None,
+    };
     let mut delivery = Delivery {
         session,
         gateway,
@@ -59,11 +71,10 @@ pub(super) async fn deliver(
         status,
         stream: format == Some(Format::EventStream),
         reading: format.map(Answer::new),
-        // A stream's length cannot be promised: comments of ours may come between its events.
-        length: headers
-            .filter(|_| format != Some(Format::EventStream))
-            .and_then(head::content_length),
+        announced: headers.and_then(head::content_length),
         received: 0,
+        reviewer,
+        head_due: true,
         present: true,
         cancellable: reply.cancellable,
         endless: reply.endless,
@@ -73,7 +84,7 @@ pub(super) async fn deliver(
         Delivered::Whole => exchange.finish().await,
         // Dropping the exchange closes it, which tells the server that nobody listens any more.
         Delivered::Cut => connection::cut(delivery.session).await,
-        Delivered::Nothing(fault) => return Err(Refusal::Failed(fault)),
+        Delivered::Nothing(refusal) => return Err(refusal),
     }
     Ok(())
 }
@@ -82,7 +93,14 @@ enum Delivered {
     Whole,
     Cut,
     /// Not a byte has gone to the caller.
-    Nothing(Failed),
+    Nothing(Refusal),
+}
+
+/// Why what has arrived cannot be passed on.
+enum Withheld {
+    /// The record could not be written, so that the answer must not be given.
+    Unrecorded,
+    Refused(Refusal),
 }
 
 enum Next {
@@ -99,8 +117,14 @@ struct Delivery<'a> {
     status: StatusCode,
     stream: bool,
     reading: Option<Answer>,
-    length: Option<u64>,
+    /// The length that the server announced for its body.
+    announced: Option<u64>,
+    /// How much of the server's body has arrived.
     received: u64,
+    /// At work where the answer has to be reviewed.
+    reviewer: Option<Reviewer>,
+    /// The head has not been written yet.
+    head_due: bool,
     /// Whether the caller is still there, as far as is known.
     present: bool,
     cancellable: bool,
@@ -111,25 +135,26 @@ impl Delivery<'_> {
     async fn run(&mut self, exchange: &mut Exchange) -> Delivered {
         let mut arrived = Arrived::gather(exchange, Bytes::new()).await;
         if let Some(Err(fault)) = arrived.end {
-            return Delivered::Nothing(fault);
-        }
-        if arrived.is_last() {
-            // The whole answer is here: it leaves in one piece, with its length.
-            self.length = Some(arrived.bytes.len() as u64);
-        }
-        if !self.take_in(&arrived).await {
-            return Delivered::Cut;
-        }
-        if self.write_head(exchange).await.is_err() && !self.lost().await {
-            return Delivered::Cut;
+            return Delivered::Nothing(Refusal::Failed(fault));
         }
         loop {
-            if !self.pass(arrived.bytes).await {
+            let bytes = match self.take_in(&mut arrived).await {
+                Ok(bytes) => bytes,
+                Err(Withheld::Unrecorded) => return Delivered::Cut,
+                Err(Withheld::Refused(refusal)) if self.head_due => {
+                    return Delivered::Nothing(refusal);
+                }
+                Err(Withheld::Refused(refusal)) => return self.broke(refusal).await,
+            };
+            if !self.pass(exchange, bytes, arrived.is_last()).await {
                 return Delivered::Cut;
             }
             match arrived.end {
                 Some(Ok(())) => return self.end().await,
-                Some(Err(fault)) => return self.broke(fault).await,
+                Some(Err(fault)) if self.head_due => {
+                    return Delivered::Nothing(Refusal::Failed(fault));
+                }
+                Some(Err(fault)) => return self.broke(Refusal::Failed(fault)).await,
                 None => {}
             }
             arrived = loop {
@@ -139,9 +164,6 @@ impl Delivery<'_> {
                     Next::Departed => return Delivered::Cut,
                 }
             };
-            if !self.take_in(&arrived).await {
-                return Delivered::Cut;
-            }
         }
     }
 
@@ -173,22 +195,44 @@ impl Delivery<'_> {
         })
     }
 
-    /// Reads what arrived, and records the call when that completes its answer. False when the
-    /// record could not be written, so that the answer must not be given.
-    async fn take_in(&mut self, arrived: &Arrived) -> bool {
-        let bytes = &arrived.bytes;
+    /// Reads what arrived, reviews it where that is due, records the call when its answer is
+    /// complete, and gives the bytes that may be passed on.
+    async fn take_in(&mut self, arrived: &mut Arrived) -> std::result::Result<Bytes, Withheld> {
+        let bytes = std::mem::take(&mut arrived.bytes);
         self.received = self.received.saturating_add(bytes.len() as u64);
         if let Some(trail) = self.trail.as_mut() {
             trail.answered(bytes.len());
         }
         let reading = self.reading.as_mut();
-        let answered = reading.is_some_and(|reading| reading.feed(bytes));
-        let last = arrived.is_last() || self.length == Some(self.received);
-        !(answered || last) || self.settle(self.ending()).await.is_ok()
+        let answered = reading.is_some_and(|reading| reading.feed(&bytes));
+        let last = arrived.is_last() || self.announced == Some(self.received);
+        let bytes = match &mut self.reviewer {
+            Some(reviewer) => reviewer
+                .pass(self.gateway, self.trail.as_mut(), bytes, last)
+                .await
+                .map_err(Withheld::Refused)?,
+            None => bytes,
+        };
+        if answered || last {
+            let recorded = self.settle(self.ending()).await;
+            recorded.map_err(|()| Withheld::Unrecorded)?;
+        }
+        Ok(bytes)
     }
 
-    /// Passes bytes on. False when the delivery cannot go on.
-    async fn pass(&mut self, bytes: Bytes) -> bool {
+    /// Passes bytes on, behind the head where that is due. False when the delivery cannot go on.
+    async fn pass(&mut self, exchange: &Exchange, bytes: Bytes, last: bool) -> bool {
+        // A stream begins at once; anything else begins with its first bytes, since a review may
+        // still refuse it.
+        let begins = self.stream || self.reviewer.is_none() || !bytes.is_empty() || last;
+        if self.head_due && begins {
+            let length = self.length(&bytes, last);
+            let written = self.write_head(exchange, length).await;
+            self.head_due = false;
+            if written.is_err() && !self.lost().await {
+                return false;
+            }
+        }
         let gone = self.present
             && !bytes.is_empty()
             && self
@@ -197,6 +241,18 @@ impl Delivery<'_> {
                 .await
                 .is_err();
         !gone || self.lost().await
+    }
+
+    /// The length that can be promised for the whole body.
+    fn length(&self, bytes: &Bytes, last: bool) -> Option<u64> {
+        if last {
+            // The whole answer is here: it leaves in one piece.
+            return Some(bytes.len() as u64);
+        }
+        // A stream's length cannot be promised: comments of ours may come between its events. Nor
+        // can that of messages that may change.
+        self.announced
+            .filter(|_| !self.stream && self.reviewer.is_none())
     }
 
     /// The caller is gone. True when the exchange goes on without it.
@@ -226,11 +282,10 @@ impl Delivery<'_> {
         Delivered::Whole
     }
 
-    /// The server's side broke within the body.
-    async fn broke(&mut self, fault: Failed) -> Delivered {
+    /// The answer cannot go on: the server's side broke, or a message may not pass.
+    async fn broke(&mut self, refusal: Refusal) -> Delivered {
         let answered = self.trail.is_none();
         let between = self.stream && self.at_boundary();
-        let refusal = Refusal::Failed(fault);
         if self
             .settle(Ending::broken(self.status, &refusal))
             .await
@@ -278,12 +333,14 @@ impl Delivery<'_> {
             })
     }
 
+    /// Whether something of our own may be said between two events. Behind a review only whole
+    /// events have been passed on.
     fn at_boundary(&self) -> bool {
-        self.reading.as_ref().is_none_or(Answer::at_boundary)
+        self.reviewer.is_some() || self.reading.as_ref().is_none_or(Answer::at_boundary)
     }
 
-    async fn write_head(&mut self, exchange: &Exchange) -> Result<()> {
-        let head = head::build(self.session, self.status, exchange.headers(), self.length)?;
+    async fn write_head(&mut self, exchange: &Exchange, length: Option<u64>) -> Result<()> {
+        let head = head::build(self.session, self.status, exchange.headers(), length)?;
         connection::write_head(self.session, head).await
     }
 }

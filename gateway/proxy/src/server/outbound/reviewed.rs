@@ -1,0 +1,98 @@
+//! The part of an answer that may be passed on: the messages that have been reviewed, and whatever
+//! stands between them.
+
+use bytes::{Bytes, BytesMut};
+use gantry_mcp::{
+    answer::Format,
+    messages::{Messages, Part, TooLarge},
+};
+
+use crate::pipeline::{Gateway, Refusal, Review, Reviewed, Trail, Unreviewable, review};
+
+/// A review at work on one answer.
+pub(super) struct Reviewer {
+    review: Review,
+    messages: Messages,
+}
+
+impl Reviewer {
+    pub(super) fn new(review: Review, format: Format) -> Self {
+        Self {
+            review,
+            messages: Messages::new(format, review::MESSAGE_BYTES_MAX),
+        }
+    }
+
+    /// Takes what has arrived, and the answer's end where that is `last`, and gives what may be
+    /// passed on of everything so far.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that is given instead of the rest of the answer.
+    pub(super) async fn pass(
+        &mut self,
+        gateway: &Gateway,
+        mut trail: Option<&mut Trail>,
+        arrived: Bytes,
+        last: bool,
+    ) -> Result<Bytes, Refusal> {
+        self.messages.feed(arrived);
+        if last {
+            self.messages.end();
+        }
+        let mut passed = Passed::default();
+        while let Some(part) = self.messages.next_part().map_err(too_large)? {
+            let message = match part {
+                Part::Plain(bytes) => {
+                    passed.push(bytes);
+                    continue;
+                }
+                Part::Message(message) => message,
+            };
+            let json = message.json();
+            let reviewed = self
+                .review
+                .message(gateway, trail.as_deref_mut(), &json)
+                .await?;
+            match reviewed {
+                Reviewed::Kept => {
+                    drop(json);
+                    passed.push(message.kept());
+                }
+                Reviewed::Replaced(json) => passed.push(message.replaced(&json)),
+                Reviewed::Dropped => {}
+            }
+        }
+        Ok(passed.bytes())
+    }
+}
+
+fn too_large(TooLarge { bytes_max }: TooLarge) -> Refusal {
+    Refusal::Unreviewable(Unreviewable::TooLarge { bytes_max })
+}
+
+/// One part as it is, or several put together.
+#[derive(Default)]
+struct Passed {
+    first: Bytes,
+    several: BytesMut,
+}
+
+impl Passed {
+    fn push(&mut self, part: Bytes) {
+        if self.first.is_empty() && self.several.is_empty() {
+            self.first = part;
+        } else {
+            self.several
+                .extend_from_slice(&std::mem::take(&mut self.first));
+            self.several.extend_from_slice(&part);
+        }
+    }
+
+    fn bytes(self) -> Bytes {
+        if self.several.is_empty() {
+            self.first
+        } else {
+            self.several.freeze()
+        }
+    }
+}
