@@ -16,6 +16,7 @@ use std::borrow::Cow;
 pub use crate::json::Raw;
 use crate::method::{Method, Subject};
 pub use fault::{Fault, Malformed, Place};
+pub use keys::folds_to;
 pub use params::{ClientInfo, Meta, Params, Reference};
 
 /// How far a message may go.

@@ -118,6 +118,38 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Enters an array whose `[` is next.
+    pub(crate) fn enter_array(&mut self) -> Scan<()> {
+        match self.peek() {
+            Some(b'[') => {
+                self.deepen(self.depth)?;
+                self.depth += 1;
+                self.at += 1;
+                Ok(())
+            }
+            _ => self.flaw("an array"),
+        }
+    }
+
+    /// Moves to the next value of the array that was entered; false when the array ends. The value
+    /// must be consumed before the next call.
+    pub(crate) fn next_item(&mut self, first: bool) -> Scan<bool> {
+        match self.peek() {
+            Some(b']') => {
+                self.at += 1;
+                self.depth -= 1;
+                return Ok(false);
+            }
+            Some(b',') if !first => self.at += 1,
+            Some(_) if first => {}
+            _ => return self.flaw("a comma or the end of an array"),
+        }
+        match self.peek() {
+            Some(b']') | None => self.flaw("a value"),
+            Some(_) => Ok(true),
+        }
+    }
+
     /// Moves to the next member of the object that was entered and returns its key and where that
     /// begins; none when the object ends. The value must be consumed before the next call.
     pub(crate) fn next_key(&mut self, first: bool) -> Scan<Option<(Cow<'a, str>, usize)>> {

@@ -33,3 +33,8 @@ fn frames() {
 fn streams() {
     assert!(replay("stream", shared::stream) > 10);
 }
+
+#[test]
+fn listings() {
+    assert!(replay("listing", shared::listing) > 3);
+}

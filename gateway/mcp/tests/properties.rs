@@ -24,6 +24,13 @@ const SEEDS: &[&str] = &[
     r#"{"jsonrpc":"2.0","id":1,"method":"own","params":{"name":1,"name ":2,"arguments":0}}"#,
 ];
 
+/// Answers that random edits begin with.
+const LISTS: &[&str] = &[
+    r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a","inputSchema":{"type":"object"}},{"name":"\u0062"}],"nextCursor":"","cacheScope":"public"}}"#,
+    r#"{"result":{"resources":[{"uri":"file:///a","name":"x"}],"resourceTemplates":[{"uriTemplate":"a/{b}"}],"prompts":[]},"id":"a"}"#,
+    r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"file:///a"}}"#,
+];
+
 /// What edits insert.
 const PIECES: &[&str] = &[
     "\"",
@@ -63,7 +70,7 @@ const PIECES: &[&str] = &[
 ];
 
 /// A body, and a few edits of it: cuts, insertions, repetitions, swapped bytes.
-fn edited() -> impl Strategy<Value = Vec<u8>> {
+fn edited(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let edit = (
         any::<prop::sample::Index>(),
         0..4u8,
@@ -71,7 +78,7 @@ fn edited() -> impl Strategy<Value = Vec<u8>> {
         any::<u8>(),
         0..12usize,
     );
-    (select(SEEDS), prop::collection::vec(edit, 0..6)).prop_map(|(seed, edits)| {
+    (select(seeds), prop::collection::vec(edit, 0..6)).prop_map(|(seed, edits)| {
         let mut body = seed.as_bytes().to_vec();
         for (place, kind, piece, byte, length) in edits {
             let at = place.index(body.len() + 1);
@@ -125,13 +132,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(6000))]
 
     #[test]
-    fn edited_bodies(body in edited()) {
+    fn edited_bodies(body in edited(SEEDS)) {
         shared::frame(&body);
+    }
+
+    #[test]
+    fn edited_lists(message in edited(LISTS)) {
+        shared::listing(&message);
     }
 
     #[test]
     fn random_bytes(body in prop::collection::vec(any::<u8>(), 0..80)) {
         shared::frame(&body);
+        shared::listing(&body);
     }
 
     #[test]

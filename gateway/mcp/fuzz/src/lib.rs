@@ -4,6 +4,7 @@
 use gantry_mcp::{
     answer::{Answer, Format},
     frame::{self, Bounds, Call, Frame, Raw},
+    listing::{self, Unclear},
     sse::{Piece, Reader},
 };
 use serde_json::{Value, value::RawValue};
@@ -101,6 +102,48 @@ fn same(raw: Option<&str>, theirs: &Value) {
         ours.as_ref().is_ok_and(|ours| ours == theirs),
         "{raw:?} is not {theirs}"
     );
+}
+
+/// A list holds what `serde_json` finds in it, and each element lies where it is said to lie; what
+/// is not JSON is refused.
+pub fn listing(message: &[u8]) {
+    let theirs = serde_json::from_slice::<Value>(message);
+    let listing = match listing::read(message) {
+        Ok(listing) => listing,
+        Err(Unclear::Syntax { .. } | Unclear::Encoding { .. }) => {
+            return assert!(theirs.is_err(), "refused JSON");
+        }
+        Err(_) => return,
+    };
+    let theirs = match theirs {
+        Ok(theirs) => theirs,
+        Err(error) => {
+            // The only JSON that `Value` cannot hold, and what is deeper than it goes.
+            let text = error.to_string();
+            let known = ["number out of range", "recursion limit exceeded"];
+            return assert!(
+                known.iter().any(|known| text.starts_with(known)),
+                "accepted what is not JSON: {text}"
+            );
+        }
+    };
+    for (list, elements) in listing.lists {
+        let tree = &theirs["result"][list.key()];
+        assert_eq!(tree.as_array().map_or(0, Vec::len), elements.len());
+        for (index, element) in elements.into_iter().enumerate() {
+            same(
+                std::str::from_utf8(&message[element.span]).ok(),
+                &tree[index],
+            );
+            if let Some(name) = element.name {
+                assert_eq!(tree[index][list.name_key()], *name);
+            }
+        }
+    }
+    if let Some(uri) = listing.updated {
+        assert_eq!(theirs["method"], "notifications/resources/updated");
+        assert!(uri.is_empty() || theirs["params"]["uri"] == *uri);
+    }
 }
 
 /// However the bytes are cut, they hold the same events and report the same; both are what the

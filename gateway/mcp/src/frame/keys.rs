@@ -114,7 +114,7 @@ impl<'a> Members<'a> {
 
 /// Whether a reader that folds case takes `key` for `ours`. Go's `encoding/json` folds the long s
 /// and the Kelvin sign to ASCII; Java and .NET know the Turkish i's too. `ours` is ASCII.
-fn folds_to(key: &str, ours: &str) -> bool {
+pub fn folds_to(key: &str, ours: &str) -> bool {
     if key.is_ascii() {
         return key.eq_ignore_ascii_case(ours);
     }

@@ -27,6 +27,8 @@ pub struct Params<'a> {
     pub request_state: Option<Cow<'a, str>>,
     /// The request that a cancellation names.
     pub request_id: Option<Id<'a>>,
+    /// The object of what a `subscriptions/listen` wants to be told (2026-07-28).
+    pub notifications: Option<Raw<'a>>,
     /// The revision that an `initialize` asks for.
     pub protocol_version: Option<Cow<'a, str>>,
     /// Who sends an `initialize`, by its own account.
@@ -77,6 +79,7 @@ const KEYS: &[&str] = &[
     "inputResponses",
     "requestState",
     "requestId",
+    "notifications",
     "protocolVersion",
     "clientInfo",
     "capabilities",
@@ -127,6 +130,7 @@ pub(super) fn read<'a>(
             "inputResponses" => params.input_responses = read.object(key)?,
             "requestState" => params.request_state = read.text(key)?,
             "requestId" => params.request_id = read.id(key)?,
+            "notifications" => params.notifications = read.object(key)?,
             "protocolVersion" => params.protocol_version = read.text(key)?,
             "clientInfo" => params.client_info = read.client_info(key)?,
             "_meta" => read.meta(key, &mut params.meta)?,
