@@ -11,6 +11,7 @@
 //! What it never does: block a caller's async runtime, drop a row in silence, or send a batch
 //! under a token that could later name other rows.
 
+pub mod calls;
 pub mod clickhouse;
 pub mod columns;
 pub mod delivery;
