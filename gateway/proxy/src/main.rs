@@ -26,11 +26,9 @@ enum Command {
         config: PathBuf,
     },
     /// Checks a configuration: prints every fault at once, or what is in effect.
-    Check {
-        /// The configuration.
-        #[arg(short, long)]
-        config: PathBuf,
-    },
+    Check(gantry::cli::check::Arguments),
+    /// Explains what the access rules decide about a call, and by which rule.
+    Explain(gantry::cli::explain::Arguments),
     /// Prints the JSON Schema of the configuration.
     Schema {
         /// Prints the reference in Markdown instead.
@@ -47,7 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => gantry::cli::run::run(&config),
-        Command::Check { config } => gantry::cli::check::run(&config),
+        Command::Check(arguments) => gantry::cli::check::run(&arguments),
+        Command::Explain(arguments) => gantry::cli::explain::run(&arguments),
         Command::Schema { reference } => gantry::cli::schema::run(reference),
         Command::Audit { command } => gantry::cli::audit::run(command),
     }

@@ -97,6 +97,25 @@ pub fn identify(identity: Identity, client: IpAddr) -> Result<Caller, Unauthenti
     }
 }
 
+/// A caller that nobody has identified, for questions about what one would be allowed: `gantry
+/// explain` and `gantry check --dry-run`. It is never part of a request (`tests/layers.rs`).
+pub fn suppose(
+    agent: &str,
+    teams: Vec<String>,
+    subject: Option<String>,
+    scopes: Vec<String>,
+    claims: Map<String, Value>,
+) -> Caller {
+    Caller(Arc::new(Identified {
+        agent: agent.to_owned(),
+        teams,
+        subject,
+        scopes,
+        claims,
+        method: AuthMethod::None,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -69,7 +69,7 @@ pub fn run(command: Command) -> ExitCode {
     }
 }
 
-fn store(path: &Path) -> Result<Store, ExitCode> {
+pub(super) fn store(path: &Path) -> Result<Store, ExitCode> {
     let config = config::load(path).map_err(|faults| {
         eprintln!("{faults}");
         ExitCode::from(super::FAULTY_CONFIGURATION)

@@ -2,8 +2,11 @@
 
 pub mod audit;
 pub mod check;
+pub mod explain;
+mod replay;
 pub mod run;
 pub mod schema;
+mod table;
 
 /// The exit code when the configuration has faults, as distinct from a run that failed.
 pub const FAULTY_CONFIGURATION: u8 = 2;

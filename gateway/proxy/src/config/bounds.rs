@@ -29,6 +29,11 @@ pub(super) const SERVERS_MAX: u64 = 1_000;
 pub(super) const URLS_MAX: u64 = 64;
 pub(super) const HOSTS_MAX: u64 = 64;
 pub(super) const ORIGINS_MAX: u64 = 64;
+pub(super) const ACCESS_RULES_MAX: u64 = 10_000;
+/// Agents, teams or values of one claim in one rule.
+pub(super) const SUBJECTS_MAX: u64 = 10_000;
+pub(super) const CLAIMS_MAX: u64 = 16;
+pub(super) const PATTERNS_MAX: u64 = 1_000;
 
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;

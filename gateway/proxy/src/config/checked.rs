@@ -10,6 +10,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::Secret;
+use super::condition::Condition;
+use super::pattern::Pattern;
 
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Checked {
     pub admin: Admin,
     /// In the order of their names, at least one.
     pub servers: Vec<Server>,
+    /// In the order of the file.
+    pub access: Vec<AccessRule>,
     pub requests: Requests,
     pub streams: Streams,
     pub audit: Audit,
@@ -97,6 +101,35 @@ pub struct ServerTls {
     pub ca: Option<PathBuf>,
     /// The name sent as SNI and looked for in the certificate, instead of the URL's host.
     pub server_name: Option<String>,
+}
+
+/// One access rule.
+#[derive(Clone, Debug)]
+pub struct AccessRule {
+    /// Unique among the rules.
+    pub id: String,
+    /// The line of the file on which the rule begins.
+    pub line: usize,
+    /// Whether the file gives the id.
+    pub named: bool,
+    /// Of these agents, where there are any.
+    pub agents: Vec<String>,
+    /// Of these teams, where there are any.
+    pub teams: Vec<String>,
+    /// With all of these claims.
+    pub claims: Vec<Claim>,
+    pub allow: Vec<Pattern>,
+    pub deny: Vec<Pattern>,
+    pub when: Option<Condition>,
+}
+
+/// A claim that has one of these values.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The claim's name, or the way to it with dots.
+    pub path: String,
+    /// At least one.
+    pub values: Vec<String>,
 }
 
 /// What one request may be.

@@ -12,6 +12,10 @@ use super::Secret;
 use super::bounds;
 use super::quantity::{Period, Size};
 
+mod access;
+
+pub(super) use access::{AccessRule, OneOrMany, PATTERN};
+
 /// What an address looks like, for whoever wrote something else.
 pub(super) const ADDRESS: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
 /// What a URL looks like.
@@ -32,6 +36,10 @@ pub(super) struct Gateway {
     /// A name is 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::SERVERS_MAX))]
     pub servers: BTreeMap<String, Server>,
+    /// Who may do what. A rule that denies wins over all that allow, and what no rule allows is denied. Without rules and
+    /// without `auth` everything is allowed.
+    #[schemars(extend("maxItems" = bounds::ACCESS_RULES_MAX))]
+    pub access: Vec<AccessRule>,
     /// What one request may be. What is larger or slower is refused.
     pub requests: Requests,
     /// Streams of server-sent events.
@@ -50,6 +58,7 @@ impl Default for Gateway {
             listen: Listen::Address("127.0.0.1:8080".into()),
             admin: Admin::Address("127.0.0.1:9090".into()),
             servers: BTreeMap::new(),
+            access: Vec::new(),
             requests: Requests::default(),
             streams: Streams::default(),
             audit: Audit::default(),

@@ -76,11 +76,11 @@ fn map_below(path: &str, field: &'static Value) -> Option<(String, &'static Valu
     if schema.get("properties").is_some() {
         return Some((path.to_owned(), schema));
     }
-    if let Some(entry) = schema
-        .get("additionalProperties")
-        .filter(|entry| entry.is_object())
-    {
-        return Some((format!("{path}.NAME"), resolve(entry)));
+    for (keyword, below) in [("additionalProperties", ".NAME"), ("items", "[]")] {
+        let entry = schema.get(keyword).map(resolve);
+        if let Some(entry) = entry.filter(|entry| entry.get("properties").is_some()) {
+            return Some((format!("{path}{below}"), entry));
+        }
     }
     let choices = list(schema, "anyOf").iter().map(resolve);
     let map = choices
@@ -122,7 +122,9 @@ fn value(field: &'static Value) -> String {
             .get("additionalProperties")
             .is_some_and(Value::is_object) =>
         {
-            "map of maps".to_owned()
+            let entry = schema.get("additionalProperties").map(resolve);
+            let maps = entry.is_some_and(|entry| entry.get("properties").is_some());
+            if maps { "map of maps" } else { "map" }.to_owned()
         }
         _ if has_type(schema, "object") => "map".to_owned(),
         _ => "text".to_owned(),

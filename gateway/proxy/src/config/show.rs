@@ -7,6 +7,8 @@ use std::fmt::Display;
 use url::Url;
 
 use super::checked::*;
+use super::condition::Condition;
+use super::pattern::Pattern;
 use super::quantity::{Period, Size};
 use super::read::is_ambiguous_word;
 use super::secret::MASK;
@@ -21,6 +23,7 @@ pub fn effective(checked: &Checked) -> String {
             page.map(&one.name, |page| server(page, one));
         }
     });
+    page.items("access", &checked.access, access_rule);
     page.map("requests", |page| {
         page.text("body_bytes_max", Size(checked.requests.body_bytes_max));
         page.text("header_bytes_max", Size(checked.requests.header_bytes_max));
@@ -77,6 +80,27 @@ fn server(page: &mut Page, server: &Server) {
             page.optional("server_name", server.tls.server_name.as_ref());
         });
     }
+}
+
+fn access_rule(page: &mut Page, rule: &AccessRule) {
+    page.optional("id", rule.named.then_some(&rule.id));
+    for (key, texts) in [("agent", &rule.agents), ("team", &rule.teams)] {
+        if !texts.is_empty() {
+            page.list(key, texts);
+        }
+    }
+    if !rule.claims.is_empty() {
+        page.map("claims", |page| {
+            for claim in &rule.claims {
+                page.list(&claim.path, &claim.values);
+            }
+        });
+    }
+    for (key, patterns) in [("allow", &rule.allow), ("deny", &rule.deny)] {
+        let texts: Vec<String> = patterns.iter().map(Pattern::to_string).collect();
+        page.list(key, &texts);
+    }
+    page.optional("when", rule.when.as_ref().map(Condition::as_str));
 }
 
 fn audit(page: &mut Page, audit: &Audit) {
@@ -137,6 +161,25 @@ impl Page {
         self.level += 1;
         write(self);
         self.level -= 1;
+    }
+
+    /// A list of maps, or nothing where it is empty.
+    fn items<T>(&mut self, key: &str, items: &[T], write: impl Fn(&mut Self, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        self.line(key, "");
+        for item in items {
+            let begin = self.text.len();
+            self.level += 2;
+            write(self, item);
+            self.level -= 2;
+            // The dash stands where the first key is indented.
+            let dash = begin + 2 * (self.level + 1);
+            if self.text.get(dash..dash + 2) == Some("  ") {
+                self.text.replace_range(dash..dash + 2, "- ");
+            }
+        }
     }
 
     fn list(&mut self, key: &str, items: &[String]) {

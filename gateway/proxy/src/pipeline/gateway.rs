@@ -58,7 +58,7 @@ impl Gateway {
     ) -> Result<Self, PoolError> {
         Ok(Self {
             identity: identity(config.insecure.anonymous, config.listen.address),
-            policy: Policy::open(),
+            policy: Policy::compile(config),
             limits: Limits::none(),
             guardrails: Guardrails::none(),
             routes: Routes::compile(config),

@@ -4,14 +4,14 @@
 //! The public text never carries the operator's detail (addresses, file names, library errors);
 //! that is what `Display` is for, and it goes to the log and the record.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gantry_analytics::record::Outcome;
 use gantry_mcp::{frame::Malformed, headers::Mismatch, jsonrpc};
 
 use super::Unreviewable;
 use crate::{
-    auth::Unauthenticated, guardrails::Blocked, limits::Limited, policy::Denied,
+    auth::Unauthenticated, config::Kind, guardrails::Blocked, limits::Limited, policy::Denied,
     routing::UnknownServer, upstream::Failed,
 };
 
@@ -132,7 +132,10 @@ impl Refusal {
             Self::Malformed(fault) => (400, fault.code(), fault.to_string()),
             Self::Mismatch(fault) => (fault.http_status, fault.code, fault.to_string()),
             Self::Unauthenticated(_) => (401, INVALID_REQUEST, "authentication required".into()),
-            Self::Denied(_) => (403, INVALID_REQUEST, "not allowed".into()),
+            Self::Denied(denied) => {
+                let (code, message) = denied_words(denied.kind);
+                (403, code, message.into())
+            }
             Self::Limited(_) => (429, INTERNAL_ERROR, "rate limit reached".into()),
             Self::Blocked(_) => (400, INVALID_REQUEST, "blocked by a guardrail".into()),
             Self::Failed(fault) if fault.is_timeout() => (
@@ -193,11 +196,11 @@ impl Refusal {
     }
 
     /// The rule that refused, where one did.
-    pub fn rule(&self) -> Option<&'static str> {
+    pub fn rule(&self) -> Option<Arc<str>> {
         match self {
-            Self::Denied(denied) => Some(denied.rule),
-            Self::Limited(limited) => Some(limited.rule),
-            Self::Blocked(blocked) => Some(blocked.rule),
+            Self::Denied(denied) => Some(Arc::clone(&denied.rule)),
+            Self::Limited(limited) => Some(limited.rule.into()),
+            Self::Blocked(blocked) => Some(blocked.rule.into()),
             _ => None,
         }
     }
@@ -224,5 +227,19 @@ impl Refusal {
             Self::Unrecorded | Self::Stopping => Some(RETRY_AFTER),
             _ => None,
         }
+    }
+}
+
+/// What a caller is told of something that it may not use: the same as of something that does not
+/// exist, for the gateway does not know which of the two it is and nobody can find out by asking.
+/// 403 without a challenge, since no scope would help.
+fn denied_words(kind: Option<Kind>) -> (i64, &'static str) {
+    use jsonrpc::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
+    match kind {
+        Some(Kind::Tool) => (INVALID_PARAMS, "unknown tool, or not allowed"),
+        Some(Kind::Prompt) => (INVALID_PARAMS, "unknown prompt, or not allowed"),
+        Some(Kind::Resource) => (INVALID_PARAMS, "unknown resource, or not allowed"),
+        Some(Kind::Method) => (METHOD_NOT_FOUND, "unknown method, or not allowed"),
+        None => (INVALID_REQUEST, "not allowed"),
     }
 }

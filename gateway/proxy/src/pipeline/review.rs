@@ -4,7 +4,13 @@
 //! held until it has been reviewed, and nothing else is. Where there is nothing to review there is
 //! no review, and the answer's bytes are not touched. What cannot be read is not passed on.
 
+use gantry_mcp::{headers::Era, listing::Unclear};
+
 use super::{Gateway, Refusal, Trail};
+use crate::policy::{
+    Asked, Permit, View,
+    listing::{self, Shown},
+};
 
 /// The largest message of an answer that is reviewed; a larger one ends the answer.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -12,7 +18,8 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What the answer to one request has to pass.
 #[derive(Debug)]
 pub struct Review {
-    _private: (),
+    /// What the caller may see of the lists in it.
+    view: View,
 }
 
 /// What becomes of one message.
@@ -35,12 +42,23 @@ pub enum Unreviewable {
         /// The maximum, in bytes.
         bytes_max: usize,
     },
+    /// A list could be read in two ways, one of which may show too much.
+    #[error("{0}")]
+    Unclear(#[from] Unclear),
     /// The body is compressed, although no compression was asked for.
     #[error("the answer has a content encoding that nobody asked for")]
     Encoded,
 }
 
 impl Review {
+    /// What the answer to a permitted message has to pass; `None` where nothing.
+    pub(super) fn of(permit: &Permit, asked: &Asked<'_>, era: Option<Era>) -> Option<Self> {
+        let modern = matches!(era, Some(Era::Modern(_)));
+        let due = asked.is_answered_by_lists() || (modern && asked.is_cacheable());
+        let view = permit.view().filter(|_| due)?;
+        Some(Self { view: view.clone() })
+    }
+
     /// Reviews one message, as JSON text that nobody has checked. `trail` is the call's, as long as
     /// it is open: messages behind the response are reviewed like any other.
     ///
@@ -50,8 +68,13 @@ impl Review {
         &mut self,
         _gateway: &Gateway,
         _trail: Option<&mut Trail>,
-        _json: &[u8],
+        json: &[u8],
     ) -> Result<Reviewed, Refusal> {
-        Ok(Reviewed::Kept)
+        let shown = listing::filter(json, |entry| self.view.shows(entry));
+        Ok(match shown.map_err(Unreviewable::Unclear)? {
+            Shown::Whole => Reviewed::Kept,
+            Shown::Part(json) => Reviewed::Replaced(json),
+            Shown::Nothing => Reviewed::Dropped,
+        })
     }
 }

@@ -15,7 +15,9 @@ use super::{
     request::{SESSION_ID, mirrored},
 };
 use crate::{
-    auth, guardrails, limits, policy, routing,
+    auth, guardrails, limits,
+    policy::{self, Asked},
+    routing,
     upstream::{Exchange, Terms, Verb},
 };
 
@@ -65,13 +67,13 @@ pub async fn run(
     let caller = auth::identify(gateway.identity, client)?;
     trail.identified(&caller);
 
-    let subject = call.as_ref().and_then(subject);
-    let method = call.as_ref().map_or(verb.as_str(), method_name);
-    let permit = policy::check(&gateway.policy, caller, server.name(), method, subject)?;
+    let asked = Asked::read(call.as_ref(), verb.as_str());
+    let permit = policy::check(&gateway.policy, caller, server.name(), &asked)?;
     trail.permitted(&permit);
 
     let ticket = limits::admit(&gateway.limits, &permit)?;
-    let terms = terms(verb, era, method);
+    let terms = terms(verb, era, asked.method);
+    let review = Review::of(&permit, &asked, era);
     let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
     let target = routing::choose(server, &permit, &screened);
 
@@ -96,7 +98,7 @@ pub async fn run(
         exchange,
         cancellable: terms.cancellable,
         endless: terms.endless,
-        review: None,
+        review,
     })
 }
 
@@ -128,19 +130,5 @@ fn terms(verb: Verb, era: Option<Era>, method: &str) -> Terms {
         verb,
         cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
-    }
-}
-
-fn method_name<'a>(frame: &'a Frame<'_>) -> &'a str {
-    match frame {
-        Frame::Request(call) | Frame::Notification(call) => &call.method,
-        Frame::Response(_) => "response",
-    }
-}
-
-fn subject<'a>(frame: &'a Frame<'_>) -> Option<&'a str> {
-    match frame {
-        Frame::Request(call) | Frame::Notification(call) => call.subject(),
-        Frame::Response(_) => None,
     }
 }

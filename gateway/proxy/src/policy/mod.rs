@@ -2,19 +2,120 @@
 //!
 //! [`Permit`] is the evidence; [`check`] is its only constructor. The stage knows the caller and
 //! what the message says, and never what the call costs or where it goes.
+//!
+//! Rules are compiled into tables: a caller finds the rules that are about it by what it is, and a
+//! name finds the rules that it occurs in. A rule that denies wins; what no rule allows is denied.
+//! Lists are filtered by the same tables, so that a caller sees what it may use.
 
-use crate::auth::Caller;
+mod asked;
+mod condition;
+mod decide;
+mod explain;
+mod json;
+pub mod listing;
+mod replay;
+mod rules;
+mod table;
+mod template;
+mod uri;
+mod who;
 
-/// The access rules of one configuration.
-#[derive(Debug, Clone, Default)]
-pub struct Policy {
-    _private: (),
+use std::{collections::HashMap, sync::Arc};
+
+use gantry_mcp::listing::List;
+
+pub use asked::{Asked, Object};
+pub use explain::{Considered, Explanation};
+pub use replay::{Replayed, Row};
+pub use rules::Effect;
+
+use crate::{
+    auth::Caller,
+    config::{AccessRule, Checked, Kind},
+};
+use decide::{Facts, Verdict};
+use listing::Entry;
+use rules::Rights;
+use table::ServerTable;
+use who::Who;
+
+/// What the record names where nothing is in force.
+const OPEN: &str = "open";
+/// What the record names where no rule allows.
+const DEFAULT: &str = "default";
+
+/// The access rules of one configuration. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Policy(Arc<Rules>);
+
+#[derive(Debug)]
+struct Rules {
+    /// Whether anything is denied at all.
+    in_force: bool,
+    rules: Vec<Rule>,
+    who: Who,
+    servers: HashMap<Box<str>, ServerTable>,
+    open: Arc<str>,
+    default: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    id: Arc<str>,
+    source: AccessRule,
 }
 
 impl Policy {
-    /// Everything is allowed: the rule in force while a configuration lists no access rules.
+    /// Everything is allowed.
     pub fn open() -> Self {
-        Self::default()
+        Self::new(&[], [], false)
+    }
+
+    /// Builds the tables of a checked configuration. Without rules and without `auth` nothing is
+    /// denied; otherwise everything is that no rule allows.
+    pub fn compile(config: &Checked) -> Self {
+        let servers = config.servers.iter().map(|server| server.name.as_str());
+        Self::new(&config.access, servers, !config.access.is_empty())
+    }
+
+    fn new<'a>(
+        access: &[AccessRule],
+        servers: impl IntoIterator<Item = &'a str>,
+        in_force: bool,
+    ) -> Self {
+        let mut who = Who::default();
+        let mut tables: HashMap<Box<str>, ServerTable> = servers
+            .into_iter()
+            .map(|name| (name.into(), ServerTable::default()))
+            .collect();
+        for (index, rule) in access.iter().enumerate() {
+            who.file(index, rule);
+            for (effect, patterns) in [(Effect::Allow, &rule.allow), (Effect::Deny, &rule.deny)] {
+                for pattern in patterns {
+                    let named = tables
+                        .iter_mut()
+                        .filter(|(name, _)| pattern.server.matches(name));
+                    named.for_each(|(_, table)| table.enter(index, effect, pattern));
+                }
+            }
+        }
+        let rule = |rule: &AccessRule| Rule {
+            id: rule.id.as_str().into(),
+            source: rule.clone(),
+        };
+        Self(Arc::new(Rules {
+            in_force,
+            rules: access.iter().map(rule).collect(),
+            who,
+            servers: tables,
+            open: OPEN.into(),
+            default: DEFAULT.into(),
+        }))
+    }
+
+    /// Whether rules are in force, so that answers depend on who asks.
+    pub fn is_in_force(&self) -> bool {
+        self.0.in_force
     }
 }
 
@@ -22,7 +123,8 @@ impl Policy {
 #[derive(Debug, Clone)]
 pub struct Permit {
     caller: Caller,
-    rule: &'static str,
+    rule: Arc<str>,
+    view: Option<View>,
 }
 
 impl Permit {
@@ -32,8 +134,48 @@ impl Permit {
     }
 
     /// The rule that granted it, as the record names it.
-    pub fn rule(&self) -> &'static str {
-        self.rule
+    pub fn rule(&self) -> &Arc<str> {
+        &self.rule
+    }
+
+    /// What the holder may see at the server; `None` where everything.
+    pub fn view(&self) -> Option<&View> {
+        self.view.as_ref()
+    }
+}
+
+/// What one caller may see at one server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct View {
+    rules: Arc<Rules>,
+    server: Arc<str>,
+    rights: Arc<Rights>,
+}
+
+impl View {
+    /// Whether a caller of these rights sees this entry of a list, which is whether it may use it:
+    /// with some arguments, where conditions ask for those.
+    pub fn shows(&self, entry: Entry<'_>) -> bool {
+        let Some(table) = self.rules.servers.get(&*self.server) else {
+            return false;
+        };
+        let (method, object) = match entry {
+            Entry::Listed(List::Tools, name) => ("tools/call", Object::Tool(name)),
+            Entry::Listed(List::Prompts, name) => ("prompts/get", Object::Prompt(name)),
+            Entry::Listed(List::Resources, uri) | Entry::Updated(uri) => {
+                ("resources/read", Object::Resource(uri))
+            }
+            Entry::Listed(List::Templates, uri) => ("resources/read", Object::Template(uri)),
+        };
+        let asked = Asked {
+            method,
+            object,
+            arguments: None,
+        };
+        let verdict = self
+            .rules
+            .decide(&self.rights, &self.server, table, &asked, &Facts::Some);
+        matches!(verdict, Verdict::Allowed(_))
     }
 }
 
@@ -42,23 +184,50 @@ impl Permit {
 #[error("denied by rule {rule}")]
 pub struct Denied {
     /// The rule that decided.
-    pub rule: &'static str,
+    pub rule: Arc<str>,
+    /// What kind of thing was denied; `None` for the server as a whole.
+    pub kind: Option<Kind>,
 }
 
-/// Decides whether `caller` may do `method` (on `name`, where the method names a tool, a prompt
-/// or a resource) at `server`.
+/// Decides whether `caller` may do what it asks for at `server`.
 ///
 /// # Errors
 /// [`Denied`] with the rule that refused.
 pub fn check(
-    _policy: &Policy,
+    policy: &Policy,
     caller: Caller,
-    _server: &str,
-    _method: &str,
-    _name: Option<&str>,
+    server: &Arc<str>,
+    asked: &Asked<'_>,
 ) -> Result<Permit, Denied> {
-    Ok(Permit {
-        caller,
-        rule: "open",
-    })
+    let rules = &policy.0;
+    if !rules.in_force {
+        return Ok(Permit {
+            caller,
+            rule: Arc::clone(&rules.open),
+            view: None,
+        });
+    }
+    let rights = rules.rights(&caller);
+    let verdict = match rules.servers.get(&**server) {
+        Some(table) => rules.decide(&rights, server, table, asked, &Facts::Call(&caller)),
+        None => Verdict::Denied(None),
+    };
+    match verdict {
+        Verdict::Allowed(rule) => Ok(Permit {
+            rule: rules.name(Some(rule)),
+            view: Some(View {
+                rules: Arc::clone(rules),
+                server: Arc::clone(server),
+                rights: Arc::new(rights),
+            }),
+            caller,
+        }),
+        Verdict::Denied(rule) => Err(Denied {
+            rule: rules.name(rule),
+            kind: asked.object.kind(),
+        }),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
     reason = "a test that fails says so by panicking"
 )]
 
+mod access;
 mod cli;
 mod conformance;
 mod crash;

@@ -91,11 +91,21 @@ impl Client {
     /// Holds the session that belongs to `server` with whatever answers at `url`; returns what the client saw, a value a
     /// step. Fails where a step did not go as the session expects.
     pub(crate) async fn hold(self, url: &str, era: Era, server: Server) -> Vec<Value> {
+        self.hold_session(url, era, server.session()).await
+    }
+
+    /// Holds the session that is called `name`, as [`Client::hold`] does.
+    pub(crate) async fn hold_named(self, url: &str, era: Era, name: &str) -> Vec<Value> {
+        let session = scripts().join("sessions").join(name).with_extension("json");
+        self.hold_session(url, era, session).await
+    }
+
+    async fn hold_session(self, url: &str, era: Era, session: PathBuf) -> Vec<Value> {
         let mut command = self.command();
         command
             .arg(url)
             .arg(era.as_str())
-            .arg(server.session())
+            .arg(&session)
             .env("GANTRY_CACHE", cache());
         let output = timeout(
             SESSION_DEADLINE,
@@ -104,14 +114,14 @@ impl Client {
         let output = output
             .await
             .unwrap_or_else(|_| {
-                panic!("{self:?} {era:?} with {server:?} took more than {SESSION_DEADLINE:?}")
+                panic!("{self:?} {era:?} with {session:?} took more than {SESSION_DEADLINE:?}")
             })
             .unwrap_or_else(|error| panic!("cannot start {self:?} as {command:?}: {error}"));
         let said = String::from_utf8_lossy(&output.stdout);
         let complained = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
-            "{self:?} {era:?} with {server:?} at {url}: {}\n{said}\n{complained}",
+            "{self:?} {era:?} with {session:?} at {url}: {}\n{said}\n{complained}",
             output.status
         );
         said.lines()

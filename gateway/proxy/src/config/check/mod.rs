@@ -2,6 +2,7 @@
 //!
 //! Each part is checked on its own, so that every fault is found in one go; a fault points at the value that causes it.
 
+mod access;
 mod audit;
 mod edge;
 mod servers;
@@ -37,11 +38,13 @@ pub(super) fn check(
     let listen = checker.listen(&raw.listen, insecure);
     let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
     let servers = checker.servers(&raw.servers);
+    let access = checker.access(&raw.access, &raw.servers);
     let audit = checker.audit(&raw.audit);
     Some(Checked {
         listen: listen?,
         admin: admin?,
         servers,
+        access,
         requests: requests(&raw.requests),
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),

@@ -26,7 +26,14 @@ fn every_example_is_valid() {
     write_certificates(folder.path());
     let examples = examples();
     let names: Vec<&str> = examples.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["audit", "everything", "minimal", "tls", "two-servers"] {
+    for name in [
+        "access",
+        "audit",
+        "everything",
+        "minimal",
+        "tls",
+        "two-servers",
+    ] {
         assert!(
             names.contains(&format!("{name}.yaml").as_str()),
             "{name} is gone"

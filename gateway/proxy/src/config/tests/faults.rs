@@ -210,3 +210,26 @@ fn a_value_of_the_environment_is_never_quoted() {
         ],
     );
 }
+
+#[test]
+fn access_rules() {
+    let rules = |rules: &str| format!("servers: {{orders: {{url: http://a/}}}}\naccess:\n{rules}");
+    let cases = [
+        "- {allow: ['*']}",
+        "- {agent: bot, when: 'true'}",
+        "- {team: [], allow: [orders/get]}",
+        "- {team: '', agent: 'a*', allow: [orders/get]}",
+        "- {id: a b, allow: [orders/get]}\n- {id: x, allow: [orders]}\n- {id: x, deny: [orders]}\n- {id: default, deny: [orders]}",
+        "- allow: [order/get, orders/promt:x, 'orders/', /get, 'o*/get']",
+        "- {claims: {tier: gold, '': x}, allow: [orders/get]}",
+        "- {claims: {level: 3}, allow: [orders/get]}",
+        "- {teams: a, alow: [orders/get]}",
+        "- allow: [orders/get]\n  when: arguments.amount =< 100",
+        "- allow: [orders/get]\n  when: |\n    arguments.amount <= 100 &&\n    clams.region == 'eu'",
+        "- {allow: [orders/get], when: 'arguments.a.all(x, arguments.b.all(y, x == y))'}",
+        "- {allow: [orders/get], when: 'arguments.a.matches(\"(\")'}\n- {allow: [orders/get], when: arguments.a.lower() == \"x\"}",
+    ]
+    .map(rules);
+    let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    check_texts("access", &cases);
+}

@@ -1,5 +1,7 @@
 //! How a request ended, in the words of the record.
 
+use std::sync::Arc;
+
 use gantry_analytics::record::Outcome;
 use gantry_mcp::answer::Verdict;
 use http::StatusCode;
@@ -18,7 +20,7 @@ pub struct Ending {
     /// The operator's text of a fault.
     pub error: String,
     /// The rule that refused.
-    pub rule: Option<&'static str>,
+    pub rule: Option<Arc<str>>,
 }
 
 impl Ending {

@@ -80,7 +80,11 @@ impl Entry {
             tokens_out: 0,
             cost: 0,
             price_book: "",
-            policy: ending.rule.unwrap_or(trail.rule),
+            policy: ending
+                .rule
+                .as_deref()
+                .or(trail.rule.as_deref())
+                .unwrap_or_default(),
             guard_action: GuardAction::None,
             guard_rules: &[],
             pii_in: &[],

@@ -62,7 +62,7 @@ pub struct Trail {
     protocol: &'static str,
     session: String,
     id: Option<String>,
-    rule: &'static str,
+    rule: Option<Arc<str>>,
     endpoint: Option<Arc<str>>,
     attempts: u8,
     flags: u32,
@@ -95,7 +95,7 @@ impl Trail {
                 .get(&SESSION_ID)
                 .map_or_else(String::new, |id| digest(id.as_bytes())),
             id: None,
-            rule: "",
+            rule: None,
             endpoint: None,
             attempts: 0,
             flags: 0,
@@ -171,7 +171,7 @@ impl Trail {
 
     /// A rule has allowed the call.
     pub fn permitted(&mut self, permit: &Permit) {
-        self.rule = permit.rule();
+        self.rule = Some(Arc::clone(permit.rule()));
     }
 
     /// The exchange with the server begins.

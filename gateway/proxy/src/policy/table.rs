@@ -1,0 +1,150 @@
+//! What rules say about names: a table for each server and kind of thing.
+
+use std::collections::HashMap;
+
+use super::{
+    rules::{Effect, Effects},
+    uri,
+};
+use crate::config::{Glob, Kind, Pattern};
+
+/// Everything that rules say about one server.
+#[derive(Debug, Default)]
+pub(super) struct ServerTable {
+    /// Patterns for everything at the server.
+    pub(super) all: Effects,
+    /// Rules that allow anything at all here; what they deny is not in it.
+    pub(super) any: Effects,
+    /// Rules that allow any tool here; denied by rules that deny all tools.
+    pub(super) any_tool: Effects,
+    tools: Names,
+    prompts: Names,
+    resources: Names,
+    methods: Names,
+}
+
+impl ServerTable {
+    /// Enters what `rule` does to the things that `pattern` names here.
+    pub(super) fn enter(&mut self, rule: usize, effect: Effect, pattern: &Pattern) {
+        if effect == Effect::Allow {
+            self.any.add(effect, rule);
+        }
+        match &pattern.named {
+            None => {
+                self.all.add(effect, rule);
+                self.any_tool.add(effect, rule);
+            }
+            Some((kind, glob)) => {
+                if *kind == Kind::Tool && (effect == Effect::Allow || glob.is_everything()) {
+                    self.any_tool.add(effect, rule);
+                }
+                self.names_mut(*kind).enter(rule, effect, glob);
+                // A resource is looked up as it is written and as a server may resolve it.
+                let resolved = uri::resolved(glob.as_str()).filter(|_| *kind == Kind::Resource);
+                if let Some(resolved) = resolved.filter(|resolved| resolved != glob.as_str()) {
+                    self.resources
+                        .enter(rule, effect, &Glob::new(resolved.into_owned()));
+                }
+            }
+        }
+    }
+
+    /// All entries that stand for this name.
+    pub(super) fn find<'a>(&'a self, kind: Kind, name: &str, found: &mut Vec<&'a Effects>) {
+        self.names(kind).find(name, found);
+    }
+
+    fn names(&self, kind: Kind) -> &Names {
+        match kind {
+            Kind::Tool => &self.tools,
+            Kind::Prompt => &self.prompts,
+            Kind::Resource => &self.resources,
+            Kind::Method => &self.methods,
+        }
+    }
+
+    fn names_mut(&mut self, kind: Kind) -> &mut Names {
+        match kind {
+            Kind::Tool => &mut self.tools,
+            Kind::Prompt => &mut self.prompts,
+            Kind::Resource => &mut self.resources,
+            Kind::Method => &mut self.methods,
+        }
+    }
+}
+
+/// What rules say about the names of one kind: whole names by hash, globs by what they begin with.
+#[derive(Debug, Default)]
+struct Names {
+    whole: HashMap<Box<str>, Effects>,
+    globs: Vec<Node>,
+}
+
+/// A place in the tree of beginnings.
+#[derive(Debug, Default)]
+struct Node {
+    /// Where each next byte leads, in the order of bytes.
+    next: Vec<(u8, usize)>,
+    /// Globs whose text before the first `*` ends here.
+    globs: Vec<(Glob, Effects)>,
+}
+
+impl Names {
+    fn enter(&mut self, rule: usize, effect: Effect, glob: &Glob) {
+        if glob.is_literal() {
+            let entry = self.whole.entry(glob.as_str().into()).or_default();
+            return entry.add(effect, rule);
+        }
+        if self.globs.is_empty() {
+            self.globs.push(Node::default());
+        }
+        let mut at = 0;
+        for byte in glob.prefix().bytes() {
+            at = self.step(at, byte);
+        }
+        if let Some(node) = self.globs.get_mut(at) {
+            let known = node.globs.iter_mut().find(|(known, _)| known == glob);
+            match known {
+                Some((_, effects)) => effects.add(effect, rule),
+                None => {
+                    let mut effects = Effects::default();
+                    effects.add(effect, rule);
+                    node.globs.push((glob.clone(), effects));
+                }
+            }
+        }
+    }
+
+    /// The node behind `at` for `byte`, which is made if there is none.
+    fn step(&mut self, at: usize, byte: u8) -> usize {
+        let fresh = self.globs.len();
+        let Some(node) = self.globs.get_mut(at) else {
+            return at;
+        };
+        match node.next.binary_search_by_key(&byte, |(byte, _)| *byte) {
+            Ok(place) => node.next.get(place).map_or(at, |(_, to)| *to),
+            Err(place) => {
+                node.next.insert(place, (byte, fresh));
+                self.globs.push(Node::default());
+                fresh
+            }
+        }
+    }
+
+    fn find<'a>(&'a self, name: &str, found: &mut Vec<&'a Effects>) {
+        found.extend(self.whole.get(name));
+        let mut bytes = name.bytes();
+        let mut node = self.globs.first();
+        while let Some(here) = node {
+            let matching = here.globs.iter().filter(|(glob, _)| glob.matches(name));
+            found.extend(matching.map(|(_, effects)| effects));
+            node = bytes.next().and_then(|byte| {
+                let place = here
+                    .next
+                    .binary_search_by_key(&byte, |(byte, _)| *byte)
+                    .ok()?;
+                self.globs.get(here.next.get(place)?.1)
+            });
+        }
+    }
+}
