@@ -2,9 +2,10 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::SystemTime,
 };
 
 use clap::Args;
@@ -12,10 +13,13 @@ use gantry_mcp::frame::{self, Bounds};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    auth::{self, Caller},
-    config::{self, Kind, Pattern},
+    auth::{self, Caller, Fetcher, Identity},
+    config::{self, Checked, Kind, Pattern},
     policy::{Asked, Considered, Explanation, Policy},
 };
+
+/// What is read of standard input for a token.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Who would call what.
 #[derive(Debug, Args)]
@@ -35,6 +39,13 @@ pub struct Arguments {
     /// A claim of its token; the value is JSON, or text where it is not. May be given several times.
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
     claims: Vec<(String, Value)>,
+    /// The token that it calls with, instead of saying who it is. `-` reads it from standard input, where no other
+    /// process can see it.
+    #[arg(long, conflicts_with_all = ["agent", "teams", "scopes", "claims"])]
+    token: Option<String>,
+    /// Believe what the token says, without asking its issuer for keys.
+    #[arg(long, requires = "token")]
+    unverified: bool,
     /// What it calls, in the notation of access rules: `orders/orders_get`, `orders/prompt:greeting`,
     /// `orders/resource:file:///a`, `orders/method:tools/list`.
     #[arg(long, value_name = "SERVER/TOOL")]
@@ -78,7 +89,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(super::FAULTY_CONFIGURATION);
         }
     };
-    let caller = arguments.caller();
+    let caller = match arguments.caller(&config, &server) {
+        Ok(caller) => caller,
+        Err(error) => {
+            eprintln!("gantry: this is nobody's call: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let asked = Asked::read(Some(&frame), "POST");
     let access = Policy::compile(&config).explain(&caller, &server, &asked);
     let page = if arguments.json {
@@ -93,15 +110,33 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 impl Arguments {
-    fn caller(&self) -> Caller {
+    fn caller(&self, config: &Checked, server: &str) -> anyhow::Result<Caller> {
+        if let Some(token) = &self.token {
+            return self.holder(token, config, server);
+        }
         let claims: Map<String, Value> = self.claims.iter().cloned().collect();
-        auth::suppose(
+        Ok(auth::suppose(
             &self.agent,
             self.teams.clone(),
             None,
             self.scopes.clone(),
             claims,
-        )
+        ))
+    }
+
+    /// Who calls with this token.
+    fn holder(&self, token: &str, config: &Checked, server: &str) -> anyhow::Result<Caller> {
+        let token = match token {
+            "-" => io::read_to_string(io::stdin().take(TOKEN_BYTES_MAX))?,
+            token => token.to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let identity = Identity::compile(config, &Fetcher::start()?)?;
+        let verify = !self.unverified;
+        let examined = identity.examine(Some(server), token.trim(), verify, SystemTime::now());
+        Ok(runtime.block_on(examined)?)
     }
 }
 

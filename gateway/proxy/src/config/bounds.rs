@@ -35,6 +35,17 @@ pub(super) const SUBJECTS_MAX: u64 = 10_000;
 pub(super) const CLAIMS_MAX: u64 = 16;
 pub(super) const PATTERNS_MAX: u64 = 1_000;
 
+pub(super) const ISSUERS_MAX: u64 = 32;
+pub(super) const ALGORITHMS_MAX: u64 = 9;
+pub(super) const AUDIENCES_MAX: u64 = 16;
+pub(super) const SCOPE_RULES_MAX: u64 = 1_000;
+pub(super) const SCOPES_MAX: u64 = 64;
+pub(super) const TEAMS_MAX: u64 = 64;
+pub(super) const API_KEYS_MAX: u64 = 10_000;
+pub(super) const AGENT_NAME_BYTES_MAX: usize = 256;
+/// A set of an issuer's public keys in a file.
+pub(super) const KEY_FILE_BYTES_MAX: u64 = MIB;
+
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;
 pub(super) const DATABASE_NAME_BYTES_MAX: usize = 64;
@@ -48,6 +59,7 @@ pub(super) const DEPTH_MAX: u64 = 1_024;
 pub(super) const SPOOL_BYTES_MIN: u64 = 16 * MIB;
 pub(super) const SPOOL_BYTES_MAX: u64 = 16 * 1_024 * GIB;
 
+pub(super) const SKEW_MAX: Period = Period::from_ms(5 * MINUTE);
 pub(super) const READ_MIN: Period = Period::from_ms(SECOND);
 pub(super) const READ_MAX: Period = Period::from_ms(HOUR);
 pub(super) const CONNECT_MIN: Period = Period::from_ms(10);

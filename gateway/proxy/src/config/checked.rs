@@ -13,11 +13,17 @@ use super::Secret;
 use super::condition::Condition;
 use super::pattern::Pattern;
 
+mod auth;
+
+pub use auth::*;
+
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub listen: Listen,
     pub admin: Admin,
+    /// `None`: callers have no identity.
+    pub auth: Option<Auth>,
     /// In the order of their names, at least one.
     pub servers: Vec<Server>,
     /// In the order of the file.
@@ -71,6 +77,9 @@ pub struct Server {
     pub protocol: Protocol,
     pub timeouts: Timeouts,
     pub tls: ServerTls,
+    pub auth: ServerAuth,
+    /// Audiences that are accepted beside the server's resource.
+    pub audiences: Vec<String>,
 }
 
 /// How to speak HTTP to a server.

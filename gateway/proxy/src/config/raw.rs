@@ -13,8 +13,10 @@ use super::bounds;
 use super::quantity::{Period, Size};
 
 mod access;
+mod auth;
 
 pub(super) use access::{AccessRule, OneOrMany, PATTERN};
+pub(super) use auth::*;
 
 /// What an address looks like, for whoever wrote something else.
 pub(super) const ADDRESS: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
@@ -32,6 +34,8 @@ pub(super) struct Gateway {
     pub listen: Listen,
     /// Where operators look: `/metrics`, `/healthz`, `/readyz`, `/config`. An address with its port, or a map.
     pub admin: Admin,
+    /// Who may call. Left out: callers have no identity and come from this machine.
+    pub auth: Option<Auth>,
     /// The MCP servers by name. A client reaches `orders` at `/mcp/orders`.
     /// A name is 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::SERVERS_MAX))]
@@ -57,6 +61,7 @@ impl Default for Gateway {
         Self {
             listen: Listen::Address("127.0.0.1:8080".into()),
             admin: Admin::Address("127.0.0.1:9090".into()),
+            auth: None,
             servers: BTreeMap::new(),
             access: Vec::new(),
             requests: Requests::default(),
@@ -145,6 +150,12 @@ pub(super) struct Server {
     pub timeouts: Timeouts,
     /// How to trust it, where its URL is `https`.
     pub tls: ServerTls,
+    /// What the gateway itself shows to it. Left out: nothing.
+    pub auth: ServerAuth,
+    /// Audiences of tokens for this server that are accepted beside its resource, for issuers that use names of their own:
+    /// `api://orders`.
+    #[schemars(extend("maxItems" = bounds::AUDIENCES_MAX))]
+    pub audiences: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]

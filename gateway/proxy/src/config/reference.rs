@@ -82,6 +82,11 @@ fn map_below(path: &str, field: &'static Value) -> Option<(String, &'static Valu
             return Some((format!("{path}{below}"), entry));
         }
     }
+    if let Some(item) = schema.get("items").map(resolve)
+        && item.get("properties").is_some()
+    {
+        return Some((format!("{path}[]"), item));
+    }
     let choices = list(schema, "anyOf").iter().map(resolve);
     let map = choices
         .into_iter()

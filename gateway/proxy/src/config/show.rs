@@ -13,11 +13,16 @@ use super::quantity::{Period, Size};
 use super::read::is_ambiguous_word;
 use super::secret::MASK;
 
+mod auth;
+
 /// The configuration in the words of its file.
 pub fn effective(checked: &Checked) -> String {
     let mut page = Page::default();
     page.map("listen", |page| listen(page, &checked.listen));
     page.map("admin", |page| page.text("address", checked.admin.address));
+    if let Some(one) = &checked.auth {
+        page.map("auth", |page| auth::auth(page, one));
+    }
     page.map("servers", |page| {
         for one in &checked.servers {
             page.map(&one.name, |page| server(page, one));
@@ -79,6 +84,10 @@ fn server(page: &mut Page, server: &Server) {
             page.optional("ca", server.tls.ca.as_ref().map(|ca| ca.display()));
             page.optional("server_name", server.tls.server_name.as_ref());
         });
+    }
+    auth::server(page, &server.auth);
+    if !server.audiences.is_empty() {
+        page.list("audiences", &server.audiences);
     }
 }
 

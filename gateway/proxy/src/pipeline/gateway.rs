@@ -1,12 +1,12 @@
 //! Everything that a request needs, as one configuration built it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use gantry_analytics::Log;
 use gantry_mcp::frame::Bounds;
 
 use crate::{
-    auth::Identity,
+    auth::{Credentials, Fetcher, FetcherError, Identity},
     config::Checked,
     guardrails::Guardrails,
     limits::Limits,
@@ -16,11 +16,24 @@ use crate::{
     upstream::{PoolError, Pools, Upstream},
 };
 
+/// Why a checked configuration cannot be put into effect.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// A server's endpoints cannot be built.
+    #[error(transparent)]
+    Pools(#[from] PoolError),
+    /// Its authorization servers cannot be asked.
+    #[error(transparent)]
+    Fetcher(#[from] FetcherError),
+}
+
 /// One configuration, compiled. Immutable: a change builds a whole new one, and a request keeps
 /// the one that it started with.
 pub struct Gateway {
     /// Who counts as a caller.
     pub identity: Identity,
+    /// What the gateway shows to servers.
+    pub credentials: Credentials,
     /// What callers may do.
     pub policy: Policy,
     /// How much they may do.
@@ -49,15 +62,17 @@ impl Gateway {
     /// Compiles a checked configuration on top of what outlives it.
     ///
     /// # Errors
-    /// [`PoolError`] when a file that a server names cannot be read.
+    /// [`CompileError`] when a file that it names has become unusable.
     pub fn compile(
         config: &Checked,
         upstream: Arc<Upstream>,
+        fetcher: &Arc<Fetcher>,
         log: Log,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, PoolError> {
+    ) -> Result<Self, CompileError> {
         Ok(Self {
-            identity: identity(config.insecure.anonymous, config.listen.address),
+            identity: Identity::compile(config, fetcher)?,
+            credentials: Credentials::compile(config, fetcher)?,
             policy: Policy::compile(config),
             limits: Limits::none(),
             guardrails: Guardrails::none(),
@@ -72,13 +87,5 @@ impl Gateway {
             log,
             metrics,
         })
-    }
-}
-
-fn identity(anonymous_anywhere: bool, listen: SocketAddr) -> Identity {
-    if anonymous_anywhere && !listen.ip().is_loopback() {
-        Identity::AnonymousAnywhere
-    } else {
-        Identity::AnonymousLocal
     }
 }

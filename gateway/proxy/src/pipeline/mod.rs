@@ -11,10 +11,10 @@ mod run;
 mod settle;
 mod trail;
 
-pub use gateway::Gateway;
+pub use gateway::{CompileError, Gateway};
 pub use refusal::{Answer, Refusal};
 pub use request::Request;
 pub use review::{Review, Reviewed, Unreviewable};
-pub use run::{Reply, run};
+pub use run::{Reply, identify, run};
 pub use settle::{Unsettled, settle};
 pub use trail::{Ending, Entry, Trail};

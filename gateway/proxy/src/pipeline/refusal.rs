@@ -11,8 +11,13 @@ use gantry_mcp::{frame::Malformed, headers::Mismatch, jsonrpc};
 
 use super::Unreviewable;
 use crate::{
-    auth::Unauthenticated, config::Kind, guardrails::Blocked, limits::Limited, policy::Denied,
-    routing::UnknownServer, upstream::Failed,
+    auth::{Cause, InsufficientScope, NoCredential, Unauthenticated},
+    config::Kind,
+    guardrails::Blocked,
+    limits::Limited,
+    policy::Denied,
+    routing::UnknownServer,
+    upstream::Failed,
 };
 
 /// When a caller may try again after the gateway could not keep its own promises.
@@ -71,6 +76,15 @@ pub enum Refusal {
     /// Nobody knows the caller.
     #[error("{0}")]
     Unauthenticated(#[from] Unauthenticated),
+    /// The caller may do this, but not with the token that it came with.
+    #[error("{0}")]
+    Insufficient(#[from] InsufficientScope),
+    /// The gateway has nothing to show to the server.
+    #[error("{0}")]
+    Credential(#[from] NoCredential),
+    /// The server does not accept the gateway.
+    #[error("the server answers 401 to the gateway: check its `auth`")]
+    Rejected,
     /// The caller may not do this.
     #[error("{0}")]
     Denied(#[from] Denied),
@@ -107,6 +121,8 @@ pub struct Answer {
     pub data: Option<String>,
     /// `Retry-After`, in whole seconds.
     pub retry_after: Option<Duration>,
+    /// `WWW-Authenticate` (RFC 6750 section 3).
+    pub challenge: Option<String>,
 }
 
 impl Refusal {
@@ -131,7 +147,20 @@ impl Refusal {
             ),
             Self::Malformed(fault) => (400, fault.code(), fault.to_string()),
             Self::Mismatch(fault) => (fault.http_status, fault.code, fault.to_string()),
-            Self::Unauthenticated(_) => (401, INVALID_REQUEST, "authentication required".into()),
+            Self::Unauthenticated(fault) => {
+                (fault.status(), INVALID_REQUEST, fault.public().into())
+            }
+            Self::Insufficient(_) => (403, INVALID_REQUEST, "the call needs more scopes".into()),
+            Self::Credential(NoCredential::NoToken { .. }) => (
+                403,
+                INVALID_REQUEST,
+                "this MCP server can be called with an access token only".into(),
+            ),
+            Self::Credential(_) | Self::Rejected => (
+                502,
+                INTERNAL_ERROR,
+                "the MCP server does not accept the gateway".into(),
+            ),
             Self::Denied(denied) => {
                 let (code, message) = denied_words(denied.kind);
                 (403, code, message.into())
@@ -176,13 +205,19 @@ impl Refusal {
             message,
             data: self.data(),
             retry_after: self.retry_after(),
+            challenge: self.challenge().map(str::to_owned),
         }
     }
 
     /// What the record says happened.
     pub fn outcome(&self) -> Outcome {
         match self {
+            Self::Unauthenticated(fault) if is_unavailable(fault) => Outcome::GatewayError,
             Self::Unauthenticated(_) => Outcome::Unauthenticated,
+            Self::Insufficient(_) | Self::Credential(NoCredential::NoToken { .. }) => {
+                Outcome::Denied
+            }
+            Self::Credential(_) | Self::Rejected => Outcome::UpstreamError,
             Self::Denied(_) | Self::Host(_) | Self::Origin(_) => Outcome::Denied,
             Self::Limited(_) => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Guardrail,
@@ -225,6 +260,15 @@ impl Refusal {
         match self {
             Self::Limited(limited) => Some(limited.retry_after),
             Self::Unrecorded | Self::Stopping => Some(RETRY_AFTER),
+            Self::Unauthenticated(fault) if is_unavailable(fault) => Some(RETRY_AFTER),
+            _ => None,
+        }
+    }
+
+    fn challenge(&self) -> Option<&str> {
+        match self {
+            Self::Unauthenticated(fault) => fault.challenge(),
+            Self::Insufficient(fault) => fault.challenge.as_deref(),
             _ => None,
         }
     }
@@ -242,4 +286,9 @@ fn denied_words(kind: Option<Kind>) -> (i64, &'static str) {
         Some(Kind::Method) => (METHOD_NOT_FOUND, "unknown method, or not allowed"),
         None => (INVALID_REQUEST, "not allowed"),
     }
+}
+
+/// Whether nobody can say who calls, through no fault of the caller's.
+fn is_unavailable(fault: &Unauthenticated) -> bool {
+    matches!(fault.cause(), Cause::Unavailable(_))
 }

@@ -10,15 +10,18 @@ use gantry_mcp::{
     session,
 };
 
+use http::StatusCode;
+
 use super::{
     Gateway, Refusal, Request, Review, Trail,
     request::{SESSION_ID, mirrored},
 };
 use crate::{
-    auth, guardrails, limits,
-    policy::{self, Asked},
+    auth::{self, Arriving, Caller},
+    guardrails, limits,
+    policy::{self, Asked, Object},
     routing,
-    upstream::{Exchange, Terms, Verb},
+    upstream::{Exchange, OwnHeaders, Terms, Verb},
 };
 
 /// A server's answer under way, and how it is to be delivered.
@@ -31,6 +34,27 @@ pub struct Reply {
     pub endless: bool,
     /// What the answer has to pass; `None` where it goes through untouched.
     pub review: Option<Review>,
+}
+
+/// Identifies the sender of a request whose body nobody has read yet, whatever its method: who is
+/// not known costs no more than that.
+///
+/// # Errors
+/// [`Refusal::Server`] and [`Refusal::Unauthenticated`].
+pub async fn identify(
+    gateway: &Gateway,
+    arriving: &Arriving<'_>,
+    trail: &mut Trail,
+) -> Result<Caller, Refusal> {
+    if let Some(server) = arriving.server {
+        gateway.routes.find(server)?;
+    }
+    let identified = auth::identify(&gateway.identity, arriving).await;
+    let caller = identified.inspect_err(|fault| {
+        gateway.metrics.unidentified(fault.cause().reason());
+    })?;
+    trail.identified(&caller);
+    Ok(caller)
 }
 
 /// Takes a request through every stage and begins the exchange with its server.
@@ -48,9 +72,10 @@ pub async fn run(
     let Request {
         verb,
         server,
+        caller,
         headers,
         body,
-        client,
+        ..
     } = request;
     let call = match verb {
         Verb::Post => Some(frame::parse(&body, &gateway.bounds)?),
@@ -64,12 +89,16 @@ pub async fn run(
     }
     let server = gateway.routes.find(&server)?;
 
-    let caller = auth::identify(gateway.identity, client)?;
-    trail.identified(&caller);
-
     let asked = Asked::read(call.as_ref(), verb.as_str());
     let permit = policy::check(&gateway.policy, caller, server.name(), &asked)?;
     trail.permitted(&permit);
+    let tool = match asked.object {
+        Object::Tool(name) => Some(name),
+        _ => None,
+    };
+    gateway
+        .identity
+        .cover(permit.caller(), server.name(), tool)?;
 
     let ticket = limits::admit(&gateway.limits, &permit)?;
     let terms = terms(verb, era, asked.method);
@@ -80,20 +109,29 @@ pub async fn run(
     if terms.endless {
         trail.endless();
     }
+    let caller = permit.caller();
+    let own = OwnHeaders {
+        traceparent: trail.traceparent(),
+        credential: gateway.credentials.obtain(server.name(), caller).await?,
+    };
     trail.sending();
-    let traceparent = trail.traceparent();
     let sent = gateway.upstream.send(
         &gateway.pools,
         terms,
         ticket,
         target,
         screened,
-        &traceparent,
+        &own,
         trail.attempts(),
         departure,
     );
     let exchange = sent.await?;
     trail.answering(&exchange);
+    if exchange.status() == StatusCode::UNAUTHORIZED && gateway.identity.is_known() {
+        // It is the gateway that the server does not accept; a caller's token is not at fault.
+        gateway.credentials.forget(server.name(), caller).await;
+        return Err(Refusal::Rejected);
+    }
     Ok(Reply {
         exchange,
         cancellable: terms.cancellable,

@@ -4,7 +4,7 @@
 //! which Pingora's own proxy path reads only after the peer has been chosen. The hooks share three
 //! things: the snapshot that the request started with, its trail, and nothing else.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -15,9 +15,10 @@ use pingora_core::{
 use pingora_proxy::{ProxyHttp, Session};
 use tokio::sync::watch;
 
-use super::{connection, inbound, origin::Door, outbound, refuse};
+use super::{connection, inbound, metadata, origin::Door, outbound, refuse};
 use crate::{
-    pipeline::{self, Ending, Gateway, Refusal, Trail, settle},
+    auth::Arriving,
+    pipeline::{self, Ending, Gateway, Refusal, Request, Trail, settle},
     upstream::Failed,
 };
 
@@ -97,6 +98,10 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
         let _ = refuse::preflight(session).await;
         return;
     }
+    if let Some(document) = metadata::find(session, gateway, door) {
+        let _ = metadata::write(session, document).await;
+        return;
+    }
     let head = session.req_header();
     let client = inbound::client_ip(session);
     let trail = ctx.trail.insert(Trail::begin(client, &head.headers));
@@ -106,7 +111,7 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     if let Ok(server) = gateway.routes.find(server) {
         trail.addressed(server);
     }
-    let refused = match inbound::read(session, door, &gateway.requests, trail).await {
+    let refused = match receive(session, gateway, door, trail).await {
         Ok(request) => {
             let _in_flight = gateway.metrics.in_flight(&request.server);
             let departure = connection::departure(session);
@@ -120,6 +125,28 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     if let Err(refusal) = refused {
         refuse_call(session, ctx, refusal).await;
     }
+}
+
+/// Takes a request in: who sends it is known before its body is read.
+async fn receive(
+    session: &mut ServerSession,
+    gateway: &Gateway,
+    door: &Door,
+    trail: &mut Trail,
+) -> Result<Request, Refusal> {
+    let head = session.req_header();
+    let arriving = Arriving {
+        server: inbound::admit(session, door, &gateway.requests)?,
+        headers: &head.headers,
+        query: head.uri.query(),
+        client: inbound::client_ip(session),
+        certificate: inbound::certificate(session),
+        now: SystemTime::now(),
+    };
+    let caller = pipeline::identify(gateway, &arriving, trail).await?;
+    let mut request = inbound::read(session, &gateway.requests, caller, trail).await?;
+    gateway.identity.strip(&mut request.headers);
+    Ok(request)
 }
 
 async fn refuse_call(session: &mut ServerSession, ctx: &mut Context, mut refusal: Refusal) {

@@ -8,6 +8,7 @@ use pingora_timeout::fast_timeout::fast_timeout;
 
 use super::origin::Door;
 use crate::{
+    auth::{Caller, PeerCertificate},
     config::Requests,
     pipeline::{Refusal, Request, Trail},
     upstream::Verb,
@@ -15,6 +16,9 @@ use crate::{
 
 /// Where the servers are mounted.
 const MOUNT: &str = "/mcp/";
+
+/// The endpoint of all servers.
+const FEDERATED: &str = "/mcp";
 
 /// How much of a body that is too large is read to find the id that its refusal should carry.
 const PREFIX_BYTES_MAX: usize = 64 * 1024;
@@ -25,24 +29,41 @@ pub(super) fn server_name(path: &str) -> Option<&str> {
         .filter(|name| !name.is_empty() && !name.contains('/'))
 }
 
-/// Reads a request whole.
+/// Judges the head of a request by what does not depend on its sender. Returns the server that the
+/// path names; `None` at the endpoint of all servers.
+///
+/// # Errors
+/// The [`Refusal`] that says which bound or rule it broke.
+pub(super) fn admit<'a>(
+    session: &'a ServerSession,
+    door: &Door,
+    bounds: &Requests,
+) -> Result<Option<&'a str>, Refusal> {
+    let head = session.req_header();
+    door.admit(host(head), &head.headers)?;
+    bound_headers(&head.headers, bounds.header_bytes_max)?;
+    match head.uri.path() {
+        FEDERATED => Ok(None),
+        path => server_name(path).map(Some).ok_or(Refusal::Path),
+    }
+}
+
+/// Reads the rest of a request whose sender is known.
 ///
 /// # Errors
 /// The [`Refusal`] that says which bound or rule it broke.
 pub(super) async fn read(
     session: &mut ServerSession,
-    door: &Door,
     bounds: &Requests,
+    caller: Caller,
     trail: &mut Trail,
 ) -> Result<Request, Refusal> {
     let client = client_ip(session);
     let head = session.req_header();
-    door.admit(host(head), &head.headers)?;
     let server = server_name(head.uri.path())
         .ok_or(Refusal::Path)?
         .to_owned();
     let verb = verb(&head.method)?;
-    bound_headers(&head.headers, bounds.header_bytes_max)?;
     let headers = head.headers.clone();
     let body = match verb {
         Verb::Post => {
@@ -59,10 +80,17 @@ pub(super) async fn read(
     Ok(Request {
         verb,
         server,
+        caller,
         headers,
         body,
         client,
     })
+}
+
+/// The client certificate of the connection, which TLS has verified.
+pub(super) fn certificate(session: &ServerSession) -> Option<&PeerCertificate> {
+    let tls = session.digest()?.ssl_digest.as_ref()?;
+    tls.extension.get::<PeerCertificate>()
 }
 
 /// The address of the other end; the unspecified address where the transport has none.

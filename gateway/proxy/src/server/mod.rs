@@ -7,9 +7,11 @@ mod admin;
 mod connection;
 mod hooks;
 mod inbound;
+mod metadata;
 mod origin;
 mod outbound;
 mod process;
 mod refuse;
+mod tls;
 
 pub use process::{ServeError, serve};

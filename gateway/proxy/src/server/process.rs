@@ -10,7 +10,6 @@ use gantry_analytics::{
 };
 use pingora_core::{
     apps::HttpServerOptions,
-    listeners::tls::TlsSettings,
     server::{RunArgs, Server, ShutdownWatch, configuration::ServerConf},
     services::{
         background::{BackgroundService, background_service},
@@ -24,13 +23,15 @@ use super::{
     admin::Admin,
     hooks::{Data, Snapshot},
     origin::Door,
+    tls::{self, TlsError},
 };
 use crate::{
     admin,
+    auth::{Fetcher, FetcherError},
     config::{Audit, Checked},
-    pipeline::Gateway,
+    pipeline::{CompileError, Gateway},
     telemetry::metrics::Metrics,
-    upstream::{PoolError, Upstream},
+    upstream::Upstream,
 };
 
 /// How often names are resolved again.
@@ -54,9 +55,12 @@ pub enum ServeError {
     /// The delivery to ClickHouse cannot be started.
     #[error("cannot start the delivery of the audit trail: {0}")]
     Delivery(#[from] delivery::StartError),
-    /// A server's endpoints cannot be built.
+    /// The configuration cannot be put into effect.
     #[error(transparent)]
-    Pools(#[from] PoolError),
+    Compile(#[from] CompileError),
+    /// Authorization servers cannot be asked.
+    #[error(transparent)]
+    Fetcher(#[from] FetcherError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -66,8 +70,8 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The listener cannot be set up.
-    #[error("cannot set up the listener: {0}")]
-    Server(#[from] pingora_core::BError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A runtime cannot be started.
     #[error("cannot start a runtime: {0}")]
     Runtime(#[from] io::Error),
@@ -108,6 +112,7 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
     let gateway = Gateway::compile(
         config,
         Arc::new(Upstream::default()),
+        &Fetcher::start()?,
         log.clone(),
         Arc::clone(&metrics),
     )?;
@@ -198,14 +203,10 @@ fn server(
     let mut service = Service::new("data".to_owned(), proxy);
     let address = config.listen.address.to_string();
     match &config.listen.tls {
-        Some(tls) => {
-            let (cert, key) = (
-                tls.cert.display().to_string(),
-                tls.key.display().to_string(),
-            );
-            let mut settings = TlsSettings::intermediate(&cert, &key)?;
-            settings.enable_h2();
-            service.add_tls_with_settings(&address, None, settings);
+        Some(files) => {
+            let auth = config.auth.as_ref();
+            let clients = auth.and_then(|auth| auth.certificates.as_ref());
+            service.add_tls_with_settings(&address, None, tls::settings(files, clients)?);
         }
         None => service.add_tcp(&address),
     }

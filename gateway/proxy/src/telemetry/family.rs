@@ -14,6 +14,7 @@ pub enum Family {
     OpenStreams,
     RequestBytes,
     ResponseBytes,
+    AuthFailures,
     AuditRecords,
     AuditOldestUnsent,
     AuditWalBytes,
@@ -30,7 +31,7 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
@@ -38,6 +39,7 @@ impl Family {
         Self::OpenStreams,
         Self::RequestBytes,
         Self::ResponseBytes,
+        Self::AuthFailures,
         Self::AuditRecords,
         Self::AuditOldestUnsent,
         Self::AuditWalBytes,
@@ -72,6 +74,7 @@ impl Family {
             Self::OpenStreams => ("mcp_gateway_open_streams", "Event streams that are open."),
             Self::RequestBytes => ("mcp_gateway_request_bytes_total", "Bytes of request bodies."),
             Self::ResponseBytes => ("mcp_gateway_response_bytes_total", "Bytes of answer bodies."),
+            Self::AuthFailures => ("mcp_gateway_auth_failures_total", "Requests whose sender could not be identified, by what was wrong."),
             Self::AuditRecords => ("mcp_gateway_audit_records_total", "Audit records that reached a stage; dropped and refused ones are not in the trail."),
             Self::AuditOldestUnsent => ("mcp_gateway_audit_oldest_unsent_seconds", "Age of the oldest record that is not delivered."),
             Self::AuditWalBytes => ("mcp_gateway_audit_wal_bytes", "Size of the audit spool."),

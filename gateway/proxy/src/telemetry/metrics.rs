@@ -25,7 +25,7 @@ use prometheus::{
 };
 
 use super::family::Family;
-use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, SERVER, TOOL, UNKNOWN};
+use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, REASON, SERVER, TOOL, UNKNOWN};
 use series::ServerSeries;
 
 /// The media type of [`Metrics::render`].
@@ -69,6 +69,7 @@ pub struct Metrics {
     servers: HashMap<Box<str>, ServerSeries>,
     /// For requests whose server is not configured.
     unknown: ServerSeries,
+    auth_failures: IntCounterVec,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -87,6 +88,10 @@ impl Metrics {
         let metrics = Self {
             servers: servers.iter().map(series).collect(),
             unknown: ServerSeries::new(UNKNOWN, &families),
+            auth_failures: register(
+                &registry,
+                IntCounterVec::new(opts(Family::AuthFailures), &[REASON]),
+            ),
             reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
             reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
             registry,
@@ -108,6 +113,11 @@ impl Metrics {
     /// Counts an event stream as open until the guard is dropped.
     pub fn open_stream(&self, server: &str) -> Counted {
         Counted::up(&self.server(server).open_streams)
+    }
+
+    /// Counts a request whose sender could not be identified. Reasons are a closed set of words.
+    pub fn unidentified(&self, reason: &'static str) {
+        self.auth_failures.with_label_values(&[reason]).inc();
     }
 
     /// Notes that a configuration was read and took effect at `since`, or that it was refused.

@@ -19,7 +19,7 @@ use pingora_http::RequestHeader;
 use pingora_timeout::fast_timeout::fast_timeout;
 use tokio::io::AsyncWriteExt;
 
-use super::{Failed, Pools, Verb, discovery::Endpoint, head, pools::WRITE_TIMEOUT};
+use super::{Failed, OwnHeaders, Pools, Verb, discovery::Endpoint, head, pools::WRITE_TIMEOUT};
 use crate::{guardrails::Screened, limits::Ticket, routing::Target};
 
 type HttpSession = AnyHttpSession<()>;
@@ -71,7 +71,7 @@ impl Upstream {
         ticket: Ticket,
         target: Target,
         screened: Screened,
-        traceparent: &str,
+        own: &OwnHeaders,
         attempts: &mut u8,
         departure: impl Future<Output = ()>,
     ) -> Result<Exchange, Failed> {
@@ -80,10 +80,12 @@ impl Upstream {
         head::strip(&mut headers);
         let exchange = async {
             let (session, endpoint) = self.connect(pools, server.name(), attempts).await?;
-            let request = head::build(terms.verb, &endpoint.url, headers, &body, traceparent)
-                .map_err(|source| Failed::Request {
-                    server: server.name().to_string(),
-                    source,
+            let request =
+                head::build(terms.verb, &endpoint.url, headers, &body, own).map_err(|source| {
+                    Failed::Request {
+                        server: server.name().to_string(),
+                        source,
+                    }
                 })?;
             let (session, sent) = transmit(session, terms.verb, request, body).await;
             let mut exchange = Exchange {

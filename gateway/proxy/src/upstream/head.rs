@@ -40,7 +40,7 @@ impl Verb {
 /// hop-by-hop fields (RFC 9110 section 7.6.1), the client's credentials (an MCP server must not be
 /// given a token that was not issued for it), what a browser says about its page, and forwarding
 /// claims that the client could have invented.
-const NOT_FORWARDED: [HeaderName; 20] = [
+const NOT_FORWARDED: [HeaderName; 22] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -55,6 +55,8 @@ const NOT_FORWARDED: [HeaderName; 20] = [
     header::HOST,
     header::ORIGIN,
     header::AUTHORIZATION,
+    HeaderName::from_static("dpop"),
+    HeaderName::from_static("x-api-key"),
     header::COOKIE,
     header::ACCEPT_ENCODING,
     header::FORWARDED,
@@ -65,6 +67,15 @@ const NOT_FORWARDED: [HeaderName; 20] = [
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const VIA: HeaderValue = HeaderValue::from_static("1.1 gantry");
+
+/// What the gateway says to a server for itself.
+#[derive(Debug, Default)]
+pub struct OwnHeaders {
+    /// The trace that the call belongs to (W3C Trace Context).
+    pub traceparent: String,
+    /// What the gateway shows instead of the caller's credentials.
+    pub credential: Option<(HeaderName, HeaderValue)>,
+}
 
 /// Removes what is not forwarded, the fields that `Connection` names included.
 pub(super) fn strip(headers: &mut HeaderMap) {
@@ -86,14 +97,17 @@ pub(super) fn build(
     url: &Url,
     mut headers: HeaderMap,
     body: &Bytes,
-    traceparent: &str,
+    own: &OwnHeaders,
 ) -> Result<RequestHeader> {
     if verb == Verb::Post {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     headers.append(header::VIA, VIA);
-    if let Ok(value) = HeaderValue::from_str(traceparent) {
+    if let Ok(value) = HeaderValue::from_str(&own.traceparent) {
         headers.insert(TRACEPARENT, value);
+    }
+    if let Some((name, value)) = &own.credential {
+        headers.insert(name.clone(), value.clone());
     }
     let (host, path) = address_parts(url);
     let mut request = RequestHeader::build_no_case(verb.method(), path.as_bytes(), None)?;
@@ -133,6 +147,8 @@ mod tests {
         let mut sent = headers(&[
             ("authorization", "Bearer secret"),
             ("cookie", "a=b"),
+            ("dpop", "proof"),
+            ("x-api-key", "secret"),
             ("origin", "https://app.example.com"),
             ("connection", "keep-alive, x-hop"),
             ("x-hop", "1"),
@@ -155,7 +171,8 @@ mod tests {
     #[test]
     fn the_host_is_the_servers_own() {
         let url = Url::parse("http://[::1]:8000/a/mcp?key=1").unwrap();
-        let built = build(Verb::Post, &url, HeaderMap::new(), &Bytes::from("{}"), "").unwrap();
+        let own = OwnHeaders::default();
+        let built = build(Verb::Post, &url, HeaderMap::new(), &Bytes::from("{}"), &own).unwrap();
         assert_eq!(built.headers.get("host").unwrap(), "[::1]:8000");
         assert_eq!(built.headers.get("content-length").unwrap(), "2");
         assert_eq!(built.uri.to_string(), "/a/mcp?key=1");

@@ -11,5 +11,5 @@ mod pools;
 
 pub use exchange::{Exchange, Terms, Upstream};
 pub use failed::Failed;
-pub use head::Verb;
+pub use head::{OwnHeaders, Verb};
 pub use pools::{PoolError, Pools};

@@ -11,7 +11,12 @@ use crate::config::fault::Path;
 use crate::config::raw;
 
 impl Checker<'_> {
-    pub(super) fn listen(&mut self, raw: &raw::Listen, insecure: Insecure) -> Option<Listen> {
+    pub(super) fn listen(
+        &mut self,
+        raw: &raw::Listen,
+        insecure: Insecure,
+        identified: bool,
+    ) -> Option<Listen> {
         let path = Path::of("listen");
         let plain = |address: &String| raw::ListenDetails {
             address: address.clone(),
@@ -28,12 +33,13 @@ impl Checker<'_> {
         if let Some(address) = address
             && !address.ip().is_loopback()
             && !insecure.anonymous
+            && !identified
         {
             let what = "callers without an identity could reach this address from other machines";
             self.fault(
                 &at,
                 what,
-                "a loopback address such as `127.0.0.1:8080`, or `insecure: {anonymous: true}`",
+                "a loopback address such as `127.0.0.1:8080`, a section `auth`, or `insecure: {anonymous: true}`",
             );
         }
         let hosts = self.hosts(&details.hosts, &path.key("hosts"));

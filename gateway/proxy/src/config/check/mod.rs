@@ -4,6 +4,8 @@
 
 mod access;
 mod audit;
+mod auth;
+mod credentials;
 mod edge;
 mod servers;
 
@@ -35,14 +37,18 @@ pub(super) fn check(
         anonymous: raw.insecure.anonymous,
         admin_remote: raw.insecure.admin_remote,
     };
-    let listen = checker.listen(&raw.listen, insecure);
+    let listen = checker.listen(&raw.listen, insecure, raw.auth.is_some());
     let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
-    let servers = checker.servers(&raw.servers);
+    let tls = listen.as_ref().is_some_and(|listen| listen.tls.is_some());
+    let auth = checker.auth(raw, tls);
+    let exchangeable = auth.as_ref().is_some_and(|auth| !auth.issuers.is_empty());
+    let servers = checker.servers(&raw.servers, exchangeable);
     let access = checker.access(&raw.access, &raw.servers);
     let audit = checker.audit(&raw.audit);
     Some(Checked {
         listen: listen?,
         admin: admin?,
+        auth,
         servers,
         access,
         requests: requests(&raw.requests),

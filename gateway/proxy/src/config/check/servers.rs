@@ -15,14 +15,18 @@ use crate::config::read::is_ambiguous_word;
 const NAME_FORM: &str = "1 to 63 of `a` to `z`, `0` to `9` and `-`, not beginning with `-`";
 
 impl Checker<'_> {
-    pub(super) fn servers(&mut self, raw: &BTreeMap<String, raw::Server>) -> Vec<Server> {
+    pub(super) fn servers(
+        &mut self,
+        raw: &BTreeMap<String, raw::Server>,
+        exchangeable: bool,
+    ) -> Vec<Server> {
         let path = Path::of("servers");
         raw.iter()
-            .map(|(name, server)| self.server(name, server, &path.key(name)))
+            .map(|(name, server)| self.server(name, server, exchangeable, &path.key(name)))
             .collect()
     }
 
-    fn server(&mut self, name: &str, raw: &raw::Server, path: &Path) -> Server {
+    fn server(&mut self, name: &str, raw: &raw::Server, exchangeable: bool, path: &Path) -> Server {
         self.server_name(name, path);
         let urls = self.urls(raw, path);
         let tls = ServerTls {
@@ -51,6 +55,7 @@ impl Checker<'_> {
                 "`tls` with `https` only",
             );
         }
+        let auth = self.server_auth(raw, &urls, exchangeable, path);
         Server {
             name: name.to_owned(),
             urls,
@@ -65,6 +70,8 @@ impl Checker<'_> {
                 idle: raw.timeouts.idle.into(),
             },
             tls,
+            auth,
+            audiences: raw.audiences.clone(),
         }
     }
 

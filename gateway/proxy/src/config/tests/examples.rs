@@ -1,6 +1,10 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 2] = [("GANTRY_STORE_PASSWORD", "hunter2"), ("HOME", "/home/user")];
+const VARIABLES: [(&str, &str); 3] = [
+    ("GANTRY_OAUTH_SECRET", "hunter2"),
+    ("GANTRY_STORE_PASSWORD", "hunter2"),
+    ("HOME", "/home/user"),
+];
 
 /// Every example by its file's name, so that none can be added without being checked.
 fn examples() -> Vec<(String, String)> {
@@ -30,6 +34,7 @@ fn every_example_is_valid() {
         "access",
         "audit",
         "everything",
+        "identity",
         "minimal",
         "tls",
         "two-servers",
@@ -110,6 +115,18 @@ fn what_the_examples_mean() {
     assert_eq!(clickhouse.url.as_str(), "http://127.0.0.1:8123/");
     assert_eq!(clickhouse.password.as_ref().unwrap().expose(), "hunter2");
     assert_eq!(audit.audit.spool.bytes_max, 10 << 30);
+
+    let identity = read("identity.yaml");
+    let auth = identity.auth.as_ref().unwrap();
+    assert_eq!(auth.resource.as_deref(), Some("https://gw.example.com"));
+    assert_eq!(auth.issuers[0].keys, KeyPlace::Metadata);
+    assert_eq!(auth.api_keys[0].sha256[..2], [0x5e, 0x88]);
+    let exchange = &identity.server("orders").unwrap().auth;
+    let ServerAuth::TokenExchange(exchange) = exchange else {
+        panic!("{exchange:?}")
+    };
+    let resource = Some("https://orders.internal.example.com/mcp");
+    assert_eq!(exchange.resource.as_deref(), resource);
 
     let two = read("two-servers.yaml");
     assert_eq!(two.server("crm").unwrap().urls.len(), 2);

@@ -233,3 +233,37 @@ fn access_rules() {
     let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
     check_texts("access", &cases);
 }
+
+#[test]
+fn who_may_call() {
+    let servers = "servers: {a: {url: http://a/}}\n";
+    let issuer =
+        "auth: {resource: https://gw.example.com, issuers: [{issuer: https://idp.example.com";
+    let texts = [
+        "auth: {}".to_owned(),
+        "auth: {issuers: [{issuer: https://idp.example.com}]}".to_owned(),
+        "auth: {resource: http://gw.example.com, issuers: [{issuer: http://idp.example.com}]}".to_owned(),
+        "auth: {resource: \"https://gw.example.com/?a\", issuers: [{}]}".to_owned(),
+        "listen: 0.0.0.0:80\nauth: {resource: http://localhost, issuers: [{issuer: http://127.0.0.1:1}]}".to_owned(),
+        format!("{issuer}, algorithms: [HS256, none, RS256]}}]}}"),
+        format!("{issuer}, algorithms: [], jwks: keys.json}}]}}"),
+        format!("{issuer}}}, {{issuer: https://idp.example.com}}]}}"),
+        format!("{issuer}, introspection: {{client_id: a, client_secret: hunter2}}}}, {{issuer: https://b, introspection: {{client_id: a}}}}]}}"),
+        format!("{issuer}}}], clock_skew: 10m, typ: lax, required_scopes: [{{}}, {{scopes: [\"a b\"]}}, {{server: a, tool: a/b, scopes: [c]}}, {{server: z, scopes: [c]}}, {{tool: b, scopes: [c]}}]}}"),
+        "auth: {api_keys: [{sha256: hunter2, agent: a}, {sha256: abc, agent: \"\"}], api_key_header: authorization}".to_owned(),
+        "auth: {certificates: {ca: gone.pem, name: email}}".to_owned(),
+    ];
+    let texts =
+        texts.map(|text| format!("{servers}{text}").replace("sha256: hunter2", "sha256: hunter"));
+    let servers = [
+        "{header: {}}",
+        "{header: {name: host, value: hunter2}}",
+        "{header: {value: \"a\\nb\"}, client_credentials: {}}",
+        "{client_credentials: {token_url: http://idp.example.com/token, client_id: a, client_secret: hunter2}}",
+        "{token_exchange: {token_url: https://idp.example.com/token, client_id: a, client_secret: hunter2}}",
+        "{passthrough: true}",
+    ];
+    let servers = servers.map(|auth| format!("servers: {{a: {{url: http://a/, auth: {auth}}}}}"));
+    let all: Vec<&str> = texts.iter().chain(&servers).map(String::as_str).collect();
+    check_texts("identity", &all);
+}

@@ -41,7 +41,7 @@ impl Entry {
         Record {
             ts_us: trail.ts_us,
             tenant: "",
-            team: "",
+            team: trail.team.as_deref().unwrap_or_default(),
             agent: trail.agent.as_deref().unwrap_or_default(),
             subject: 0,
             auth_method: trail.auth_method,

@@ -52,6 +52,7 @@ pub struct Trail {
     trace: TraceContext,
     server: Option<Arc<str>>,
     agent: Option<String>,
+    team: Option<String>,
     auth_method: AuthMethod,
     client_name: String,
     client_version: String,
@@ -83,6 +84,7 @@ impl Trail {
             trace: TraceContext::from_headers(headers, rand::random(), rand::random()),
             server: None,
             agent: None,
+            team: None,
             auth_method: AuthMethod::None,
             client_name: String::new(),
             client_version: String::new(),
@@ -166,6 +168,7 @@ impl Trail {
     /// The caller is known.
     pub fn identified(&mut self, caller: &Caller) {
         self.agent = Some(caller.agent().to_owned());
+        self.team = caller.teams().first().cloned();
         self.auth_method = caller.method();
     }
 

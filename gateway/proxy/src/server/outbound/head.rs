@@ -10,7 +10,7 @@ use gantry_mcp::answer::Format;
 /// Headers of an answer that concern the server's connection, the framing of its body, or the
 /// server's own trust: one gateway host stands for many servers, and a browser would show one
 /// server's cookies to another.
-const NOT_FORWARDED: [HeaderName; 11] = [
+const NOT_FORWARDED: [HeaderName; 12] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -20,6 +20,8 @@ const NOT_FORWARDED: [HeaderName; 11] = [
     header::SET_COOKIE,
     header::CONTENT_LENGTH,
     header::PROXY_AUTHENTICATE,
+    // It asks for credentials that no client can send through the gateway.
+    header::WWW_AUTHENTICATE,
     header::ALT_SVC,
     header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
 ];

@@ -229,6 +229,7 @@ fn every_family_is_on_the_page() {
             ..CALL
         });
     }
+    metrics.unidentified("absent");
     let page = metrics.render(&stats());
     for family in Family::ALL {
         let help = format!(
