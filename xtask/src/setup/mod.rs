@@ -40,7 +40,9 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     }
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
-        npm::install(&pins, cache, "conformance")?;
+        for set in ["conformance", "issuer"] {
+            npm::install(&pins, cache, set)?;
+        }
         promtool::install(cache)?;
     }
     Ok(())

@@ -32,6 +32,7 @@ impl Gateway {
         let text = format!(
             "listen: {{address: '{address}'{listen}}}\nadmin: '{admin}'\n{}\n",
             rest.replace("SPOOL", &folder.path().join("spool").display().to_string())
+                .replace("ADDRESS", &address.to_string())
         );
         std::fs::write(folder.path().join("gantry.yaml"), text).unwrap();
         let mut gateway = Self {
