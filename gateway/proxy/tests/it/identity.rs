@@ -25,6 +25,7 @@ async fn api_keys() {
     let server = Raw::answering("application/json", ANSWER).await;
     let gateway = Gateway::start(&format!(
         "auth: {{api_keys: [{{sha256: {}, agent: nightly}}], api_key_header: x-gantry-key}}\n\
+         access: [{{allow: ['*']}}]\n\
          servers: {{server: {{url: '{}'}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
         digest("a-good-key"),
         server.url
@@ -104,7 +105,8 @@ async fn client_certificates() {
     let gateway = Gateway::listening(
         &format!(
             "auth: {{certificates: {{ca: '{}', agents: {{billing-1: {{agent: billing, teams: [finance]}}}}}}}}\n\
-             servers: {{server: {{url: '{}'}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
+             access: [{{allow: ['*']}}]\n\
+         servers: {{server: {{url: '{}'}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
             at("ca"),
             server.url
         ),
@@ -159,6 +161,7 @@ async fn a_server_gets_what_it_is_configured_for_and_nothing_of_the_callers() {
     let server = Raw::answering("application/json", ANSWER).await;
     let gateway = Gateway::start(&format!(
         "auth: {{resource: 'http://ADDRESS', issuers: [{{issuer: '{0}'}}]}}\n\
+         access: [{{allow: ['*']}}]\n\
          servers:\n  plain: {{url: '{1}'}}\n  secret: {{url: '{1}', auth: {{header: {{name: x-api-key, value: s3cret}}}}}}\n\
          audit: {{gateway: test, spool: {{dir: SPOOL}}}}",
         issuer.url(),
@@ -193,6 +196,7 @@ async fn a_server_gets_what_it_is_configured_for_and_nothing_of_the_callers() {
 fn signing_in(issuer: &Issuer, server: &str, how: &str) -> Gateway {
     Gateway::start(&format!(
         "auth: {{resource: 'http://ADDRESS', issuers: [{{issuer: '{0}'}}], api_keys: [{{sha256: {1}, agent: keyed}}]}}\n\
+         access: [{{allow: ['*']}}]\n\
          servers: {{server: {{url: '{server}', auth: {{{how}: {{token_url: '{0}/token', client_id: gateway, client_secret: gateway-secret, scopes: [upstream]}}}}}}}}\n\
          audit: {{gateway: test, spool: {{dir: SPOOL}}}}",
         issuer.url(),

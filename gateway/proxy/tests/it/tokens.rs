@@ -20,6 +20,7 @@ const ANSWER: &[u8] =
 pub(crate) fn guarded(issuer: &str, url: &str, auth: &str) -> Gateway {
     Gateway::start(&format!(
         "auth: {{resource: 'http://ADDRESS', issuers: [{{issuer: '{issuer}', introspection: {{client_id: gateway, client_secret: gateway-secret}}}}]{auth}}}\n\
+         access: [{{allow: ['*']}}]\n\
          servers: {{server: {{url: '{url}'}}, opaque: {{url: '{url}'}}}}\n\
          audit: {{gateway: test, spool: {{dir: SPOOL}}}}"
     ))
@@ -469,4 +470,44 @@ async fn opaque_tokens_are_asked_about_and_can_be_revoked() {
         assert!(Instant::now() < patience, "a revoked token is still good");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+#[tokio::test]
+async fn explain_says_whose_a_token_is() {
+    let issuer = Issuer::start();
+    let gateway = guarded(&issuer.url(), "http://127.0.0.1:1/mcp", "");
+    let config = gateway.folder.path().join("gantry.yaml");
+    let explain = async |token: &str, more: &[&str]| {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_gantry"))
+            .args([
+                "explain",
+                "--tool",
+                "server/echo",
+                "--token",
+                token,
+                "--config",
+            ])
+            .arg(&config)
+            .args(more)
+            .output()
+            .await
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let aud = gateway.url("server");
+    let good = issuer.mint(&json!({"claims": {"aud": aud}})).await;
+    let (allowed, said) = explain(&good, &[]).await;
+    assert!(allowed && said.contains("alice"), "{said}");
+    let foreign = json!({"claims": {"aud": aud}, "key": "foreign"});
+    let foreign = issuer.mint(&foreign).await;
+    let (allowed, said) = explain(&foreign, &[]).await;
+    assert!(
+        !allowed && said.contains("the token's signature is wrong"),
+        "{said}"
+    );
+    let (allowed, said) = explain(&foreign, &["--unverified"]).await;
+    assert!(allowed && said.contains("alice"), "{said}");
+    let (allowed, said) = explain("made-up", &[]).await;
+    assert!(!allowed && said.contains("not active"), "{said}");
 }
