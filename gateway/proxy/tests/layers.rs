@@ -22,8 +22,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &["config", "auth"]),
     ("limits", &["config", "policy"]),
     ("guardrails", &["config", "policy"]),
-    ("routing", &["config", "policy", "guardrails"]),
-    ("upstream", &["config", "limits", "guardrails", "routing"]),
+    ("routing", &["config", "auth", "policy", "guardrails"]),
+    (
+        "upstream",
+        &["config", "telemetry", "limits", "guardrails", "routing"],
+    ),
     (
         "pipeline",
         &[
@@ -44,6 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "telemetry",
             "auth",
+            "routing",
             "upstream",
             "pipeline",
             "admin",

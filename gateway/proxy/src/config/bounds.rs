@@ -46,6 +46,19 @@ pub(super) const AGENT_NAME_BYTES_MAX: usize = 256;
 /// A set of an issuer's public keys in a file.
 pub(super) const KEY_FILE_BYTES_MAX: u64 = MIB;
 
+pub(super) const VERSIONS_MAX: u64 = 16;
+pub(super) const CERTIFICATES_MAX: u64 = 64;
+pub(super) const PINS_MAX: u64 = 1_000;
+pub(super) const TOOLS_MAX: u64 = 1_000;
+pub(super) const KEYS_MAX: u64 = 8;
+pub(super) const KEY_CHARS_MIN: usize = 32;
+pub(super) const WEIGHT_MAX: u64 = 1_000_000;
+pub(super) const COUNT_MAX: u64 = 1_000;
+pub(super) const ATTEMPTS_MAX: u64 = 10;
+pub(super) const CALLS_MAX: u64 = 1_000_000;
+pub(super) const CAPACITY_MAX: u64 = 1_000_000;
+
+pub(super) const VERSION_NAME_BYTES_MAX: usize = 64;
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;
 pub(super) const DATABASE_NAME_BYTES_MAX: usize = 64;
@@ -70,3 +83,13 @@ pub(super) const IDLE_MIN: Period = Period::from_ms(10);
 pub(super) const IDLE_MAX: Period = Period::from_ms(24 * HOUR);
 pub(super) const KEEP_ALIVE_MIN: Period = Period::from_ms(100);
 pub(super) const KEEP_ALIVE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const CHECK_MIN: Period = Period::from_ms(100);
+pub(super) const CHECK_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const EJECT_MIN: Period = Period::from_ms(100);
+pub(super) const EJECT_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const WATCH_MIN: Period = Period::from_ms(SECOND);
+pub(super) const WATCH_MAX: Period = Period::from_ms(24 * HOUR);
+pub(super) const QUEUE_MIN: Period = Period::from_ms(1);
+pub(super) const QUEUE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const SESSION_MIN: Period = Period::from_ms(MINUTE);
+pub(super) const SESSION_MAX: Period = Period::from_ms(30 * 24 * HOUR);

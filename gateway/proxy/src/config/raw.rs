@@ -3,6 +3,8 @@
 //! The doc comments below are the reference that users read, and the JSON Schema is generated from these types.
 //! Nothing here is checked against anything else, and nothing outside this folder sees these types.
 
+pub(super) mod traffic;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -44,6 +46,8 @@ pub(super) struct Gateway {
     /// without `auth` everything is allowed.
     #[schemars(extend("maxItems" = bounds::ACCESS_RULES_MAX))]
     pub access: Vec<AccessRule>,
+    /// The ids of sessions of the earlier revisions.
+    pub sessions: traffic::Sessions,
     /// What one request may be. What is larger or slower is refused.
     pub requests: Requests,
     /// Streams of server-sent events.
@@ -64,6 +68,7 @@ impl Default for Gateway {
             auth: None,
             servers: BTreeMap::new(),
             access: Vec::new(),
+            sessions: traffic::Sessions::default(),
             requests: Requests::default(),
             streams: Streams::default(),
             audit: Audit::default(),
@@ -83,7 +88,7 @@ pub(super) enum Listen {
 }
 
 /// The data listener in detail.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["address"]))]
 pub(super) struct ListenDetails {
@@ -100,6 +105,29 @@ pub(super) struct ListenDetails {
     pub origins: Vec<String>,
     /// Serve HTTPS with this certificate.
     pub tls: Option<ListenTls>,
+    /// Connections at a time. One too many is answered with 503 and `Retry-After`.
+    #[schemars(extend("minimum" = 1, "maximum" = bounds::CAPACITY_MAX))]
+    pub connections: u32,
+    /// How long a client may take from the first byte of a request's head to its last.
+    #[schemars(extend("x-min-ms" = bounds::READ_MIN.ms, "x-max-ms" = bounds::READ_MAX.ms))]
+    pub header_timeout: Period,
+    /// How long a connection may be idle before and between requests.
+    #[schemars(extend("x-min-ms" = bounds::READ_MIN.ms, "x-max-ms" = bounds::READ_MAX.ms))]
+    pub idle_timeout: Period,
+}
+
+impl Default for ListenDetails {
+    fn default() -> Self {
+        Self {
+            address: String::new(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            tls: None,
+            connections: 20_000,
+            header_timeout: Period::from_ms(10_000),
+            idle_timeout: Period::from_ms(60_000),
+        }
+    }
 }
 
 /// The certificate of the data listener.
@@ -108,6 +136,22 @@ pub(super) struct ListenDetails {
 #[schemars(extend("required" = ["cert", "key"]))]
 pub(super) struct ListenTls {
     /// A PEM file: the certificate, then its intermediates. A relative path begins at the folder of the configuration.
+    #[schemars(extend("x-form" = FILE))]
+    pub cert: String,
+    /// A PEM file: the private key of that certificate.
+    #[schemars(extend("x-form" = FILE))]
+    pub key: String,
+    /// Further certificates. A client gets the first one that has the name it asks for, else the one above.
+    #[schemars(extend("maxItems" = bounds::CERTIFICATES_MAX))]
+    pub further: Vec<FurtherCertificate>,
+}
+
+/// One more certificate of the data listener.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["cert", "key"]))]
+pub(super) struct FurtherCertificate {
+    /// A PEM file: the certificate, then its intermediates.
     #[schemars(extend("x-form" = FILE))]
     pub cert: String,
     /// A PEM file: the private key of that certificate.
@@ -134,7 +178,7 @@ pub(super) struct AdminDetails {
     pub address: String,
 }
 
-/// One MCP server behind the gateway. It needs `url` or `urls`.
+/// One MCP server behind the gateway. It needs `url`, `urls` or `versions`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
@@ -144,6 +188,25 @@ pub(super) struct Server {
     /// The same server at several addresses, instead of `url`.
     #[schemars(extend("minItems" = 1, "maxItems" = bounds::URLS_MAX))]
     pub urls: Option<Vec<String>>,
+    /// Several versions of the server side by side, instead of `url`. A caller sees one of them: its session stays on
+    /// the version on which it began, and an agent without a session is given one by its name.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::VERSIONS_MAX))]
+    pub versions: Option<traffic::Versions>,
+    /// Which endpoint of a version takes a call that belongs to none.
+    pub balance: traffic::Balance,
+    /// Which endpoints take calls.
+    pub health: traffic::Health,
+    /// What is tried again when an exchange fails.
+    pub retry: traffic::Retry,
+    /// The watch over a new version.
+    pub canary: Option<traffic::Canary>,
+    /// Calls that are copied to another version.
+    pub mirror: Option<traffic::Mirror>,
+    /// Callers that always get one version. The first pin that fits decides.
+    #[schemars(extend("maxItems" = bounds::PINS_MAX))]
+    pub pins: Vec<traffic::Pin>,
+    /// How much the server is given at a time.
+    pub capacity: traffic::Capacity,
     /// How to speak HTTP to it.
     pub protocol: Protocol,
     /// How long it may take.
@@ -204,6 +267,8 @@ pub(super) struct ServerTls {
     pub ca: Option<String>,
     /// The name to ask for and to find in the certificate, instead of the URL's host.
     pub server_name: Option<String>,
+    /// The certificate that the gateway shows to a server which asks for one.
+    pub client: Option<traffic::ClientCertificate>,
 }
 
 /// What one request may be.
@@ -213,6 +278,10 @@ pub(super) struct Requests {
     /// The largest body.
     #[schemars(extend("minimum" = bounds::BODY_BYTES_MIN, "maximum" = bounds::BODY_BYTES_MAX))]
     pub body_bytes_max: Size,
+    /// The memory for the bodies of all requests that are under way. When it is full, further ones are refused with 503
+    /// and `Retry-After`.
+    #[schemars(extend("minimum" = bounds::SPOOL_BYTES_MIN, "maximum" = bounds::SPOOL_BYTES_MAX))]
+    pub memory_bytes_max: Size,
     /// The largest head: the names and values of all headers. There are at most 256 of them, whatever their size.
     #[schemars(extend("minimum" = bounds::HEADER_BYTES_MIN, "maximum" = bounds::HEADER_BYTES_MAX))]
     pub header_bytes_max: Size,
@@ -228,6 +297,7 @@ impl Default for Requests {
     fn default() -> Self {
         Self {
             body_bytes_max: Size(16 << 20),
+            memory_bytes_max: Size(512 << 20),
             header_bytes_max: Size(64 << 10),
             depth_max: 128,
             read_timeout: Period::from_ms(30_000),

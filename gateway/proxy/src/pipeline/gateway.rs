@@ -1,6 +1,9 @@
 //! Everything that a request needs, as one configuration built it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use gantry_analytics::Log;
 use gantry_mcp::frame::Bounds;
@@ -11,10 +14,25 @@ use crate::{
     guardrails::Guardrails,
     limits::Limits,
     policy::Policy,
-    routing::Routes,
+    routing::{Routes, Seals},
     telemetry::metrics::Metrics,
     upstream::{PoolError, Pools, Upstream},
 };
+
+/// What outlives configurations.
+#[derive(Clone)]
+pub struct Lasting {
+    /// The connections to all servers.
+    pub upstream: Arc<Upstream>,
+    /// The connections to authorization servers.
+    pub fetcher: Arc<Fetcher>,
+    /// The trail.
+    pub log: Log,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// What seals session ids where the configuration names no keys.
+    pub session_key: [u8; 32],
+}
 
 /// Why a checked configuration cannot be put into effect.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +61,9 @@ pub struct Gateway {
     /// Where calls go.
     pub routes: Routes,
     /// The endpoints behind the routes.
-    pub pools: Pools,
+    pub pools: Arc<Pools>,
+    /// What opens and seals session ids.
+    pub seals: Arc<Seals>,
     /// How messages are read.
     pub bounds: Bounds,
     /// Silence on an event stream after which a comment is sent.
@@ -59,25 +79,41 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Compiles a checked configuration on top of what outlives it.
+    /// Compiles a checked configuration on top of what outlives it. What the `previous` one has
+    /// learned and holds is carried on.
     ///
     /// # Errors
     /// [`CompileError`] when a file that it names has become unusable.
     pub fn compile(
         config: &Checked,
-        upstream: Arc<Upstream>,
-        fetcher: &Arc<Fetcher>,
-        log: Log,
-        metrics: Arc<Metrics>,
+        lasting: Lasting,
+        previous: Option<&Self>,
     ) -> Result<Self, CompileError> {
+        let Lasting {
+            upstream,
+            fetcher,
+            log,
+            metrics,
+            session_key,
+        } = lasting;
+        let fetcher = &fetcher;
+        let routes = previous.map(|gateway| &gateway.routes);
+        let pools = previous.map(|gateway| &*gateway.pools);
+        let names: Vec<&str> = config
+            .servers
+            .iter()
+            .map(|server| server.name.as_str())
+            .collect();
+        metrics.serve(&names);
         Ok(Self {
             identity: Identity::compile(config, fetcher)?,
             credentials: Credentials::compile(config, fetcher)?,
             policy: Policy::compile(config),
             limits: Limits::none(),
             guardrails: Guardrails::none(),
-            routes: Routes::compile(config),
-            pools: Pools::compile(config)?,
+            routes: Routes::compile(config, routes, Instant::now()),
+            pools: Arc::new(Pools::compile(config, &metrics, pools)?),
+            seals: Arc::new(seals(config, &session_key)),
             bounds: Bounds {
                 depth_max: config.requests.depth_max as usize,
             },
@@ -87,5 +123,14 @@ impl Gateway {
             log,
             metrics,
         })
+    }
+}
+
+fn seals(config: &Checked, own: &[u8; 32]) -> Seals {
+    let sessions = &config.sessions;
+    let keys = sessions.keys.iter().map(|key| key.expose().as_bytes());
+    match sessions.keys.is_empty() {
+        true => Seals::new([own.as_slice()], sessions.lifetime),
+        false => Seals::new(keys, sessions.lifetime),
     }
 }

@@ -3,7 +3,10 @@
 //! [`run`] holds all branching of the request path; the stages are leaves. [`Trail`] gathers one
 //! fact per stage and is closed exactly once, into the record. Nothing here opens a socket.
 
+mod canary;
 mod gateway;
+mod lesson;
+mod mirror;
 mod refusal;
 mod request;
 pub mod review;
@@ -11,7 +14,9 @@ mod run;
 mod settle;
 mod trail;
 
-pub use gateway::{CompileError, Gateway};
+pub use gateway::{CompileError, Gateway, Lasting};
+pub use lesson::{Lesson, Listening};
+pub use mirror::Original;
 pub use refusal::{Answer, Refusal};
 pub use request::Request;
 pub use review::{Review, Reviewed, Unreviewable};

@@ -16,12 +16,15 @@ use crate::{
     guardrails::Blocked,
     limits::Limited,
     policy::Denied,
-    routing::UnknownServer,
+    routing::{UnknownServer, UnknownSession},
     upstream::Failed,
 };
 
 /// When a caller may try again after the gateway could not keep its own promises.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// When a caller may try again that found a server full.
+const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Every way in which a request ends before an answer of the server reaches the caller.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +58,9 @@ pub enum Refusal {
         /// The JSON text of the request's id, where it stood early enough to be read.
         id: Option<String>,
     },
+    /// The bodies of other requests take all the memory there is for them.
+    #[error("there is no memory for the request body")]
+    NoMemory,
     /// The body did not arrive within `requests.read_timeout`.
     #[error("request body did not arrive in time")]
     BodyTimeout,
@@ -88,6 +94,9 @@ pub enum Refusal {
     /// The caller may not do this.
     #[error("{0}")]
     Denied(#[from] Denied),
+    /// The session does not exist, for this caller at this server.
+    #[error(transparent)]
+    UnknownSession(#[from] UnknownSession),
     /// A limit is reached.
     #[error("{0}")]
     Limited(#[from] Limited),
@@ -165,6 +174,14 @@ impl Refusal {
                 let (code, message) = denied_words(denied.kind);
                 (403, code, message.into())
             }
+            Self::UnknownSession(_) | Self::Failed(Failed::SessionLost { .. }) => {
+                (404, INVALID_REQUEST, "no such session".into())
+            }
+            Self::Failed(Failed::CircuitOpen { .. } | Failed::Overloaded { .. }) => (
+                503,
+                INTERNAL_ERROR,
+                "the MCP server takes no more calls right now".into(),
+            ),
             Self::Limited(_) => (429, INTERNAL_ERROR, "rate limit reached".into()),
             Self::Blocked(_) => (400, INVALID_REQUEST, "blocked by a guardrail".into()),
             Self::Failed(fault) if fault.is_timeout() => (
@@ -192,6 +209,11 @@ impl Refusal {
                 INTERNAL_ERROR,
                 "the MCP server's answer cannot be inspected".into(),
             ),
+            Self::NoMemory => (
+                503,
+                INTERNAL_ERROR,
+                "the gateway accepts no calls right now".into(),
+            ),
             Self::Stopping => (503, INTERNAL_ERROR, self.to_string()),
             Self::Unrecorded => (
                 503,
@@ -218,14 +240,17 @@ impl Refusal {
                 Outcome::Denied
             }
             Self::Credential(_) | Self::Rejected => Outcome::UpstreamError,
-            Self::Denied(_) | Self::Host(_) | Self::Origin(_) => Outcome::Denied,
+            Self::Denied(_) | Self::UnknownSession(_) | Self::Host(_) | Self::Origin(_) => {
+                Outcome::Denied
+            }
             Self::Limited(_) => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Guardrail,
             Self::Failed(Failed::Abandoned) => Outcome::Cancelled,
             Self::Failed(Failed::Request { .. }) => Outcome::BadRequest,
+            Self::Failed(Failed::Overloaded { .. }) => Outcome::GatewayError,
             Self::Failed(fault) if fault.is_timeout() => Outcome::Timeout,
             Self::Failed(_) | Self::Unreviewable(_) => Outcome::UpstreamError,
-            Self::Unrecorded | Self::Stopping => Outcome::GatewayError,
+            Self::Unrecorded | Self::Stopping | Self::NoMemory => Outcome::GatewayError,
             _ => Outcome::BadRequest,
         }
     }
@@ -259,6 +284,8 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Limited(limited) => Some(limited.retry_after),
+            Self::Failed(Failed::CircuitOpen { left, .. }) => Some(*left),
+            Self::Failed(Failed::Overloaded { .. }) | Self::NoMemory => Some(OVERLOAD_RETRY_AFTER),
             Self::Unrecorded | Self::Stopping => Some(RETRY_AFTER),
             Self::Unauthenticated(fault) if is_unavailable(fault) => Some(RETRY_AFTER),
             _ => None,

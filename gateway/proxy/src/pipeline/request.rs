@@ -4,11 +4,9 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use gantry_mcp::headers::{Head, Mismatch};
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use crate::{auth::Caller, upstream::Verb};
-
-pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// One request at `/mcp/{server}`.
 #[derive(Debug)]

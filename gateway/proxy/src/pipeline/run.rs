@@ -1,28 +1,34 @@
 //! The request, top to bottom. The order is the product's promise: a denied call spends no quota,
 //! a refused call never reaches a server, and every exit is recorded.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    net::IpAddr,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use gantry_mcp::{
     frame::{self, Frame},
     headers::{self, Era},
-    method::Method,
+    method::{Kind, Method},
     session,
 };
 
 use http::StatusCode;
 
 use super::{
-    Gateway, Refusal, Request, Review, Trail,
-    request::{SESSION_ID, mirrored},
+    Gateway, Lesson, Original, Refusal, Request, Review, Trail, mirror, request::mirrored,
 };
 use crate::{
     auth::{self, Arriving, Caller},
     guardrails, limits,
     policy::{self, Asked, Object},
-    routing,
+    routing::{self, Circumstances, SESSION_ID},
     upstream::{Exchange, OwnHeaders, Terms, Verb},
 };
+
+/// What a client declares that takes tasks (SEP-2663).
+const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// A server's answer under way, and how it is to be delivered.
 pub struct Reply {
@@ -34,6 +40,10 @@ pub struct Reply {
     pub endless: bool,
     /// What the answer has to pass; `None` where it goes through untouched.
     pub review: Option<Review>,
+    /// What can be learned from the answer.
+    pub lesson: Option<Lesson>,
+    /// What the answer is compared with.
+    pub original: Option<Original>,
 }
 
 /// Identifies the sender of a request whose body nobody has read yet, whatever its method: who is
@@ -75,7 +85,7 @@ pub async fn run(
         caller,
         headers,
         body,
-        ..
+        client,
     } = request;
     let call = match verb {
         Verb::Post => Some(frame::parse(&body, &gateway.bounds)?),
@@ -100,11 +110,15 @@ pub async fn run(
         .identity
         .cover(permit.caller(), server.name(), tool)?;
 
+    let about = circumstances(call.as_ref(), era, &headers, client);
+    let claim = routing::claim(server, &permit, &gateway.seals, about)?;
+
     let ticket = limits::admit(&gateway.limits, &permit)?;
-    let terms = terms(verb, era, asked.method);
     let review = Review::of(&permit, &asked, era);
     let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
-    let target = routing::choose(server, &permit, &screened);
+    let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
+    trail.routed(&target);
+    let terms = terms(verb, era, asked.method, target.repeats(asked.method, tool));
 
     if terms.endless {
         trail.endless();
@@ -115,6 +129,10 @@ pub async fn run(
         credential: gateway.credentials.obtain(server.name(), caller).await?,
     };
     trail.sending();
+    let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
+    let original = target
+        .mirrored(asked.method, tool, rand::random())
+        .map(|copy| mirror::send(gateway, copy, screened.clone(), own.clone()));
     let sent = gateway.upstream.send(
         &gateway.pools,
         terms,
@@ -122,7 +140,7 @@ pub async fn run(
         target,
         screened,
         &own,
-        trail.attempts(),
+        trail.effort(),
         departure,
     );
     let exchange = sent.await?;
@@ -137,6 +155,8 @@ pub async fn run(
         cancellable: terms.cancellable,
         endless: terms.endless,
         review,
+        lesson,
+        original,
     })
 }
 
@@ -158,15 +178,40 @@ fn check_headers(
     }
 }
 
+/// What routing goes by, beside the caller.
+fn circumstances<'a>(
+    call: Option<&Frame<'_>>,
+    era: Option<Era>,
+    headers: &'a http::HeaderMap,
+    client: IpAddr,
+) -> Circumstances<'a> {
+    let call = call.and_then(Frame::call);
+    let known = call.and_then(|call| call.known());
+    let declares_tasks = call.and_then(|call| call.params.meta.client_capabilities);
+    let about_tasks = known.is_some_and(|method| method.kind() == Kind::Task)
+        || declares_tasks.is_some_and(|raw| raw.get().contains(TASKS));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Circumstances {
+        client,
+        headers,
+        in_session: !matches!(era, Some(Era::Modern(_))),
+        opens_session: known == Some(Method::Initialize),
+        about_tasks,
+        now_s: now.map_or(0, |age| age.as_secs()),
+        random: rand::random(),
+    }
+}
+
 /// Closing means cancelling in the modern era, and for streams that a client opened for itself; in
 /// the legacy era a broken connection must not be read as a cancellation (2025-11-25, "Sending
 /// Messages to the Server").
-fn terms(verb: Verb, era: Option<Era>, method: &str) -> Terms {
+fn terms(verb: Verb, era: Option<Era>, method: &str, repeatable: bool) -> Terms {
     let modern = matches!(era, Some(Era::Modern(_)));
     let listen = modern && Method::parse(method).is_some_and(Method::is_listen);
     Terms {
         verb,
         cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
+        repeatable: repeatable && verb == Verb::Post,
     }
 }

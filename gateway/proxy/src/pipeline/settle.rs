@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gantry_analytics::log::AppendError;
 
-use super::{Entry, Gateway};
+use super::{Entry, Gateway, canary};
 use crate::telemetry::metrics::Operation;
 
 /// The record could not be written: the answer must not be given as if it had been.
@@ -21,7 +21,8 @@ pub struct Unsettled {
 /// # Errors
 /// [`Unsettled`] when the trail did not take the record.
 pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
-    let record = entry.record();
+    let attrs = entry.attrs();
+    let record = entry.record(&attrs);
     let appended = gateway.log.append(record.encode()).await;
     gateway.metrics.observe(&Operation {
         server: record.server,
@@ -37,6 +38,7 @@ pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
         response_bytes: record.resp_bytes,
         endless: entry.is_endless(),
     });
+    canary::watch(gateway, entry, &record).await;
     let event_id = match &appended {
         Ok(id) => id.to_string(),
         Err(_) => String::new(),

@@ -15,7 +15,14 @@ use pingora_core::{
 use pingora_proxy::{ProxyHttp, Session};
 use tokio::sync::watch;
 
-use super::{connection, inbound, metadata, origin::Door, outbound, refuse};
+use super::{
+    connection,
+    inbound::{self, Room},
+    intake::{self, Memory, Reserved},
+    metadata,
+    origin::Door,
+    outbound, refuse,
+};
 use crate::{
     auth::Arriving,
     pipeline::{self, Ending, Gateway, Refusal, Request, Trail, settle},
@@ -26,6 +33,8 @@ use crate::{
 pub(super) struct Snapshot {
     pub gateway: Gateway,
     pub door: Door,
+    /// For the bodies of requests.
+    pub memory: Memory,
     /// True once the process can wait no longer for what is under way.
     pub stop: watch::Receiver<bool>,
 }
@@ -53,6 +62,7 @@ impl ProxyHttp for Data {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        intake::begun(&session.downstream_session);
         answer(&mut session.downstream_session, ctx).await;
         Ok(true)
     }
@@ -62,8 +72,9 @@ impl ProxyHttp for Data {
         Error::e_explain(ErrorType::InternalError, "a request was not answered")
     }
 
-    async fn logging(&self, _: &mut Session, _: Option<&Error>, ctx: &mut Context) {
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, ctx: &mut Context) {
         close(ctx, Ending::cancelled(None)).await;
+        intake::ended(&session.downstream_session);
     }
 }
 
@@ -93,7 +104,12 @@ async fn answer(session: &mut ServerSession, ctx: &mut Context) {
 
 async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     let snapshot = Arc::clone(&ctx.snapshot);
-    let Snapshot { gateway, door, .. } = snapshot.as_ref();
+    let Snapshot {
+        gateway,
+        door,
+        memory,
+        ..
+    } = snapshot.as_ref();
     if is_preflight(session, door) {
         let _ = refuse::preflight(session).await;
         return;
@@ -111,7 +127,12 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     if let Ok(server) = gateway.routes.find(server) {
         trail.addressed(server);
     }
-    let refused = match receive(session, gateway, door, trail).await {
+    let mut reserved = Reserved::default();
+    let room = Room {
+        memory,
+        reserved: &mut reserved,
+    };
+    let refused = match receive(session, gateway, door, room, trail).await {
         Ok(request) => {
             let _in_flight = gateway.metrics.in_flight(&request.server);
             let departure = connection::departure(session);
@@ -132,6 +153,7 @@ async fn receive(
     session: &mut ServerSession,
     gateway: &Gateway,
     door: &Door,
+    room: Room<'_>,
     trail: &mut Trail,
 ) -> Result<Request, Refusal> {
     let head = session.req_header();
@@ -144,7 +166,7 @@ async fn receive(
         now: SystemTime::now(),
     };
     let caller = pipeline::identify(gateway, &arriving, trail).await?;
-    let mut request = inbound::read(session, &gateway.requests, caller, trail).await?;
+    let mut request = inbound::read(session, &gateway.requests, caller, room, trail).await?;
     gateway.identity.strip(&mut request.headers);
     Ok(request)
 }

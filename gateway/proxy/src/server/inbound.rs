@@ -6,7 +6,10 @@ use http::{HeaderMap, HeaderName, Method, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_timeout::fast_timeout::fast_timeout;
 
-use super::origin::Door;
+use super::{
+    intake::{Full, Memory, Reserved},
+    origin::Door,
+};
 use crate::{
     auth::{Caller, PeerCertificate},
     config::Requests,
@@ -22,6 +25,19 @@ const FEDERATED: &str = "/mcp";
 
 /// How much of a body that is too large is read to find the id that its refusal should carry.
 const PREFIX_BYTES_MAX: usize = 64 * 1024;
+
+/// Memory for one body.
+pub(super) struct Room<'a> {
+    pub memory: &'a Memory,
+    pub reserved: &'a mut Reserved,
+}
+
+impl Room<'_> {
+    fn reserve(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let reserved = self.memory.reserve(self.reserved, bytes);
+        reserved.map_err(|Full| Refusal::NoMemory)
+    }
+}
 
 /// The name of the server that a path is about.
 pub(super) fn server_name(path: &str) -> Option<&str> {
@@ -56,6 +72,7 @@ pub(super) async fn read(
     session: &mut ServerSession,
     bounds: &Requests,
     caller: Caller,
+    room: Room<'_>,
     trail: &mut Trail,
 ) -> Result<Request, Refusal> {
     let client = client_ip(session);
@@ -68,7 +85,7 @@ pub(super) async fn read(
     let body = match verb {
         Verb::Post => {
             check_media_type(&headers)?;
-            let reading = read_body(session, &headers, bounds.body_bytes_max);
+            let reading = read_body(session, &headers, bounds.body_bytes_max, room);
             match fast_timeout(bounds.read_timeout, reading).await {
                 Ok(body) => body?,
                 Err(_) => return Err(Refusal::BodyTimeout),
@@ -165,6 +182,7 @@ async fn read_body(
     session: &mut ServerSession,
     headers: &HeaderMap,
     max: u64,
+    mut room: Room<'_>,
 ) -> Result<Bytes, Refusal> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
@@ -190,7 +208,8 @@ async fn read_body(
     let expected = announced.map_or(0, |bytes| {
         usize::try_from(bytes).unwrap_or(limit).min(limit)
     });
-    collect(session, limit, expected, max).await
+    room.reserve(expected as u64)?;
+    collect(session, limit, expected, max, room).await
 }
 
 /// Reads until the end or until `limit` bytes are exceeded. A body that arrives in one piece is
@@ -200,6 +219,7 @@ async fn collect(
     limit: usize,
     expected: usize,
     max: u64,
+    mut room: Room<'_>,
 ) -> Result<Bytes, Refusal> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
@@ -219,6 +239,7 @@ async fn collect(
             None => rest.extend_from_slice(&chunk),
         }
         let read = first.as_ref().map_or(rest.len(), Bytes::len);
+        room.reserve(read as u64)?;
         if read > limit {
             let prefix = first.as_deref().unwrap_or(&rest);
             return Err(Refusal::BodyTooLarge {

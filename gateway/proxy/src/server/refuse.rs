@@ -40,7 +40,7 @@ pub(super) async fn write(
         drain(session).await;
     }
     connection::write_head(session, head).await?;
-    session.write_response_body(body.into(), true).await
+    connection::write_body(session, body.into(), true).await
 }
 
 /// Answers the preflight of a page that has been admitted.
@@ -53,7 +53,7 @@ pub(super) async fn preflight(session: &mut ServerSession) -> Result<()> {
         head.insert_header(name, value)?;
     }
     connection::write_head(session, head).await?;
-    session.write_response_body(bytes::Bytes::new(), true).await
+    connection::write_body(session, bytes::Bytes::new(), true).await
 }
 
 /// Lets an admitted page read the answer.

@@ -14,10 +14,8 @@ use rustls::{
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 
-use crate::{
-    auth::PeerCertificate,
-    config::{Certificates, ListenTls},
-};
+use super::certificates::Certificates;
+use crate::{auth::PeerCertificate, config};
 
 /// Why the data listener cannot serve HTTPS.
 #[derive(Debug, thiserror::Error)]
@@ -33,20 +31,19 @@ pub enum TlsError {
 /// The listener's settings. A client may show a certificate of `clients`' authorities; whether it
 /// needs one is decided for each request, so that one without gets an answer that says so.
 pub(super) fn settings(
-    tls: &ListenTls,
-    clients: Option<&Certificates>,
+    own: Arc<Certificates>,
+    clients: Option<&config::Certificates>,
 ) -> Result<TlsSettings, TlsError> {
-    let [cert, key] = [&tls.cert, &tls.key].map(|path| path.display().to_string());
     let mut settings = match clients {
-        None => TlsSettings::intermediate(&cert, &key)?,
+        // Certificates come from `own`, not from these files.
+        None => TlsSettings::intermediate("", "")?,
         Some(clients) => {
             let mut settings = TlsSettings::with_callbacks(Box::new(ReadCertificate))?;
-            settings.set_certificate_chain_file(&cert)?;
-            settings.set_private_key_file(&key)?;
             settings.set_client_cert_verifier(verifier(&clients.ca)?);
             settings
         }
     };
+    settings.set_cert_resolver(own);
     settings.enable_h2();
     Ok(settings)
 }

@@ -26,12 +26,19 @@ pub enum Family {
     BuildInfo,
     ReloadSuccess,
     ReloadTimestamp,
+    EndpointUp,
+    Ejections,
+    CircuitOpen,
+    Retries,
+    Shed,
+    CanaryWithdrawn,
+    Mirrored,
     Overflow,
 }
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 27] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
@@ -51,6 +58,13 @@ impl Family {
         Self::BuildInfo,
         Self::ReloadSuccess,
         Self::ReloadTimestamp,
+        Self::EndpointUp,
+        Self::Ejections,
+        Self::CircuitOpen,
+        Self::Retries,
+        Self::Shed,
+        Self::CanaryWithdrawn,
+        Self::Mirrored,
         Self::Overflow,
     ];
 
@@ -86,6 +100,13 @@ impl Family {
             Self::BuildInfo => ("mcp_gateway_build_info", "The version that is running; always 1."),
             Self::ReloadSuccess => ("mcp_gateway_config_last_reload_success", "Whether the last configuration that was read is in effect."),
             Self::ReloadTimestamp => ("mcp_gateway_config_last_reload_timestamp_seconds", "When the configuration in effect was read."),
+            Self::EndpointUp => ("mcp_gateway_endpoint_up", "Whether an endpoint takes calls."),
+            Self::Ejections => ("mcp_gateway_endpoint_ejections_total", "Times that an endpoint was put out because its calls failed."),
+            Self::CircuitOpen => ("mcp_gateway_circuit_open", "Whether calls of a server are refused because all of them failed."),
+            Self::Retries => ("mcp_gateway_retries_total", "Calls that were sent again, by what had happened to them."),
+            Self::Shed => ("mcp_gateway_shed_total", "Calls and connections that were refused for want of room."),
+            Self::CanaryWithdrawn => ("mcp_gateway_canary_withdrawn", "Whether the watch has set a version's weight to 0."),
+            Self::Mirrored => ("mcp_gateway_mirrored_calls_total", "Copied calls by whether they were answered alike."),
             Self::Overflow => ("mcp_gateway_metrics_overflow_total", "Observations counted under __other__ because a label was full."),
         }
     }

@@ -8,6 +8,7 @@
 mod audit;
 mod labels;
 mod series;
+mod traffic;
 
 use std::{
     collections::HashMap,
@@ -15,6 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use gantry_analytics::{
     Stats,
     record::{Kind, Outcome},
@@ -27,6 +29,7 @@ use prometheus::{
 use super::family::Family;
 use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, REASON, SERVER, TOOL, UNKNOWN};
 use series::ServerSeries;
+pub use traffic::Traffic;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -66,9 +69,11 @@ pub struct Operation<'a> {
 /// All metrics of one gateway.
 pub struct Metrics {
     registry: Registry,
-    servers: HashMap<Box<str>, ServerSeries>,
+    servers: ArcSwap<HashMap<Box<str>, Arc<ServerSeries>>>,
+    families: Families,
+    traffic: Traffic,
     /// For requests whose server is not configured.
-    unknown: ServerSeries,
+    unknown: Arc<ServerSeries>,
     auth_failures: IntCounterVec,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
@@ -84,10 +89,11 @@ impl Metrics {
         register(&registry, IntGauge::with_opts(build)).set(1);
         // Without /proc there is nothing to collect, and the gateway serves all the same.
         let _ = registry.register(Box::new(ProcessCollector::for_self()));
-        let series = |name: &&str| (Box::from(*name), ServerSeries::new(name, &families));
         let metrics = Self {
-            servers: servers.iter().map(series).collect(),
-            unknown: ServerSeries::new(UNKNOWN, &families),
+            servers: ArcSwap::default(),
+            traffic: Traffic::register(&registry),
+            unknown: Arc::new(ServerSeries::new(UNKNOWN, &families)),
+            families,
             auth_failures: register(
                 &registry,
                 IntCounterVec::new(opts(Family::AuthFailures), &[REASON]),
@@ -96,8 +102,26 @@ impl Metrics {
             reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
             registry,
         };
+        metrics.serve(servers);
         metrics.reloaded(Some(SystemTime::now()));
         Arc::new(metrics)
+    }
+
+    /// Gets ready to count for these servers; what was counted for them before is kept.
+    pub fn serve(&self, servers: &[&str]) {
+        let known = self.servers.load_full();
+        let series = |name: &&str| {
+            let kept = known.get(*name).map(Arc::clone);
+            let series = kept.unwrap_or_else(|| Arc::new(ServerSeries::new(name, &self.families)));
+            (Box::from(*name), series)
+        };
+        self.servers
+            .store(Arc::new(servers.iter().map(series).collect()));
+    }
+
+    /// The metrics of how calls are spread.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Counts an operation that has ended. Allocates only the first time that its labels occur.
@@ -140,8 +164,9 @@ impl Metrics {
         page
     }
 
-    fn server(&self, name: &str) -> &ServerSeries {
-        self.servers.get(name).unwrap_or(&self.unknown)
+    fn server(&self, name: &str) -> Arc<ServerSeries> {
+        let servers = self.servers.load();
+        Arc::clone(servers.get(name).unwrap_or(&self.unknown))
     }
 }
 

@@ -69,7 +69,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const VIA: HeaderValue = HeaderValue::from_static("1.1 gantry");
 
 /// What the gateway says to a server for itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct OwnHeaders {
     /// The trace that the call belongs to (W3C Trace Context).
     pub traceparent: String,
@@ -95,31 +95,34 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 pub(super) fn build(
     verb: Verb,
     url: &Url,
-    mut headers: HeaderMap,
+    headers: &HeaderMap,
     body: &Bytes,
     own: &OwnHeaders,
 ) -> Result<RequestHeader> {
-    if verb == Verb::Post {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    headers.append(header::VIA, VIA);
-    if let Ok(value) = HeaderValue::from_str(&own.traceparent) {
-        headers.insert(TRACEPARENT, value);
-    }
-    if let Some((name, value)) = &own.credential {
-        headers.insert(name.clone(), value.clone());
-    }
     let (host, path) = address_parts(url);
     let mut request = RequestHeader::build_no_case(verb.method(), path.as_bytes(), None)?;
     request.insert_header(header::HOST, host)?;
-    for (name, value) in &headers {
-        request.append_header(name.clone(), value.clone())?;
+    let traceparent = HeaderValue::from_str(&own.traceparent).ok();
+    for (name, value) in headers {
+        if *name != TRACEPARENT || traceparent.is_none() {
+            request.append_header(name.clone(), value.clone())?;
+        }
+    }
+    if verb == Verb::Post {
+        request.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    request.append_header(header::VIA, VIA)?;
+    if let Some(traceparent) = traceparent {
+        request.insert_header(TRACEPARENT, traceparent)?;
+    }
+    if let Some((name, value)) = &own.credential {
+        request.insert_header(name.clone(), value.clone())?;
     }
     request.set_send_end_stream(verb != Verb::Post);
     Ok(request)
 }
 
-fn address_parts(url: &Url) -> (&str, &str) {
+pub(super) fn address_parts(url: &Url) -> (&str, &str) {
     (
         &url[url::Position::BeforeHost..url::Position::AfterPort],
         &url[url::Position::BeforePath..url::Position::AfterQuery],
@@ -172,7 +175,14 @@ mod tests {
     fn the_host_is_the_servers_own() {
         let url = Url::parse("http://[::1]:8000/a/mcp?key=1").unwrap();
         let own = OwnHeaders::default();
-        let built = build(Verb::Post, &url, HeaderMap::new(), &Bytes::from("{}"), &own).unwrap();
+        let built = build(
+            Verb::Post,
+            &url,
+            &HeaderMap::new(),
+            &Bytes::from("{}"),
+            &own,
+        )
+        .unwrap();
         assert_eq!(built.headers.get("host").unwrap(), "[::1]:8000");
         assert_eq!(built.headers.get("content-length").unwrap(), "2");
         assert_eq!(built.uri.to_string(), "/a/mcp?key=1");

@@ -8,6 +8,7 @@ mod auth;
 mod credentials;
 mod edge;
 mod servers;
+mod traffic;
 
 use std::path::{Path as FilePath, PathBuf};
 
@@ -44,6 +45,7 @@ pub(super) fn check(
     let exchangeable = auth.as_ref().is_some_and(|auth| !auth.issuers.is_empty());
     let servers = checker.servers(&raw.servers, exchangeable);
     let access = checker.access(&raw.access, &raw.servers);
+    let sessions = checker.sessions(&raw.sessions);
     let audit = checker.audit(&raw.audit);
     Some(Checked {
         listen: listen?,
@@ -51,6 +53,7 @@ pub(super) fn check(
         auth,
         servers,
         access,
+        sessions,
         requests: requests(&raw.requests),
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),
@@ -64,6 +67,7 @@ pub(super) fn check(
 fn requests(raw: &raw::Requests) -> Requests {
     Requests {
         body_bytes_max: raw.body_bytes_max.0,
+        memory_bytes_max: raw.memory_bytes_max.0,
         header_bytes_max: raw.header_bytes_max.0,
         depth_max: raw.depth_max,
         read_timeout: raw.read_timeout.into(),

@@ -6,6 +6,7 @@ use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::Checker;
+use super::traffic::{self, Written};
 use crate::config::bounds::SERVER_NAME_BYTES_MAX;
 use crate::config::checked::{Protocol, Server, ServerTls, Timeouts};
 use crate::config::fault::{Path, Shown};
@@ -28,15 +29,19 @@ impl Checker<'_> {
 
     fn server(&mut self, name: &str, raw: &raw::Server, exchangeable: bool, path: &Path) -> Server {
         self.server_name(name, path);
-        let urls = self.urls(raw, path);
-        let tls = ServerTls {
-            ca: raw
-                .tls
-                .ca
-                .as_ref()
-                .and_then(|ca| self.authorities(ca, &path.key("tls").key("ca"))),
-            server_name: raw.tls.server_name.clone(),
-        };
+        let versions = self.versions(raw, path);
+        let tls =
+            ServerTls {
+                ca: raw
+                    .tls
+                    .ca
+                    .as_ref()
+                    .and_then(|ca| self.authorities(ca, &path.key("tls").key("ca"))),
+                server_name: raw.tls.server_name.clone(),
+                client: raw.tls.client.as_ref().and_then(|client| {
+                    self.client_certificate(client, &path.key("tls").key("client"))
+                }),
+            };
         if let Some(name) = &raw.tls.server_name
             && ServerName::try_from(name.as_str()).is_err()
         {
@@ -47,8 +52,10 @@ impl Checker<'_> {
                 "a name such as `orders.example.com`",
             );
         }
-        let trusts = raw.tls.ca.is_some() || raw.tls.server_name.is_some();
-        if trusts && !urls.is_empty() && urls.iter().all(|url| url.scheme() == "http") {
+        let tls_raw = &raw.tls;
+        let trusts =
+            tls_raw.ca.is_some() || tls_raw.server_name.is_some() || tls_raw.client.is_some();
+        if trusts && traffic::all_plain(&versions) {
             self.fault(
                 &path.key("tls"),
                 "TLS is set up, but every URL is `http`",
@@ -58,7 +65,20 @@ impl Checker<'_> {
         let auth = self.server_auth(raw, &urls, exchangeable, path);
         Server {
             name: name.to_owned(),
-            urls,
+            balance: traffic::balance(raw.balance),
+            health: self.health(&raw.health, path),
+            retry: self.retry(&raw.retry, path),
+            canary: match &raw.canary {
+                Some(canary) => self.canary(canary, &versions, path),
+                None => None,
+            },
+            mirror: match &raw.mirror {
+                Some(mirror) => self.mirror(mirror, &versions, path),
+                None => None,
+            },
+            pins: self.pins(&raw.pins, &versions, path),
+            capacity: traffic::capacity(&raw.capacity),
+            versions,
             protocol: match raw.protocol {
                 raw::Protocol::Auto => Protocol::Auto,
                 raw::Protocol::Http1 => Protocol::Http1,
@@ -97,9 +117,9 @@ impl Checker<'_> {
         }
     }
 
-    fn urls(&mut self, raw: &raw::Server, path: &Path) -> Vec<Url> {
+    pub(super) fn urls(&mut self, raw: Written<'_>, path: &Path) -> Vec<Url> {
         let [one, several] = [path.key("url"), path.key("urls")];
-        match (&raw.url, &raw.urls) {
+        match (raw.one, raw.several) {
             (Some(_), Some(_)) => {
                 self.fault(&several, "both `url` and `urls`", "one of the two");
                 Vec::new()

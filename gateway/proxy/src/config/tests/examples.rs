@@ -33,6 +33,7 @@ fn every_example_is_valid() {
     for name in [
         "access",
         "audit",
+        "canary",
         "everything",
         "identity",
         "minimal",
@@ -91,7 +92,7 @@ fn what_the_examples_mean() {
     assert_eq!(minimal.listen.address, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(minimal.admin.address, "127.0.0.1:9090".parse().unwrap());
     assert_eq!(
-        minimal.servers[0].urls[0].as_str(),
+        minimal.servers[0].versions[0].urls[0].as_str(),
         "http://127.0.0.1:8000/mcp"
     );
     assert_eq!(
@@ -129,7 +130,7 @@ fn what_the_examples_mean() {
     assert_eq!(exchange.resource.as_deref(), resource);
 
     let two = read("two-servers.yaml");
-    assert_eq!(two.server("crm").unwrap().urls.len(), 2);
+    assert_eq!(two.server("crm").unwrap().versions[0].urls.len(), 2);
     assert_eq!(two.server("crm").unwrap().protocol, Protocol::Http2);
     assert!(two.server("other").is_none());
 }

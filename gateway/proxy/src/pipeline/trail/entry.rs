@@ -3,6 +3,7 @@
 use gantry_analytics::record::{GuardAction, Record, Transport};
 
 use super::{Ending, Trail};
+use crate::upstream::Effort;
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -13,6 +14,8 @@ pub struct Entry {
     trail: Trail,
     ending: Ending,
     id: String,
+    /// The endpoints that were tried before the last one.
+    tried: String,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
     /// From the first byte to the server to the end of its answer.
@@ -23,6 +26,7 @@ impl Entry {
     pub(super) fn new(trail: Trail, ending: Ending, duration_us: u64, upstream_us: u64) -> Self {
         Self {
             id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
+            tried: tried(&trail.effort),
             trail,
             ending,
             duration_us,
@@ -35,8 +39,16 @@ impl Entry {
         self.trail.is_endless()
     }
 
-    /// The row of the audit log.
-    pub fn record(&self) -> Record<'_> {
+    /// What the record keeps beside its columns.
+    pub fn attrs(&self) -> Vec<(&str, &str)> {
+        match self.tried.as_str() {
+            "" => Vec::new(),
+            tried => vec![("tried", tried)],
+        }
+    }
+
+    /// The row of the audit log, with [`Entry::attrs`].
+    pub fn record<'a>(&'a self, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
@@ -50,8 +62,9 @@ impl Entry {
             client_ip: trail.client,
             method: &trail.method,
             server: trail.server.as_deref().unwrap_or_default(),
-            server_version: "",
-            endpoint: trail.endpoint.as_deref().unwrap_or_default(),
+            server_version: trail.version.as_deref().unwrap_or_default(),
+            // The one that answered, or that was tried last.
+            endpoint: trail.effort.tried.last().map_or("", |endpoint| &**endpoint),
             kind: trail.kind,
             tool: &trail.tool,
             resource_uri: &trail.resource_uri,
@@ -67,12 +80,12 @@ impl Entry {
             http_status: ending.http_status,
             rpc_code: ending.rpc_code,
             error: &ending.error,
-            attempts: trail.attempts,
+            attempts: u8::try_from(trail.effort.tried.len()).unwrap_or(u8::MAX),
             flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
             guard_us: 0,
-            queue_us: 0,
+            queue_us: u32::try_from(trail.effort.queued.as_micros()).unwrap_or(u32::MAX),
             ttfb_us: trail.ttfb_us,
             req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
             resp_bytes: trail.resp_bytes,
@@ -89,9 +102,14 @@ impl Entry {
             guard_rules: &[],
             pii_in: &[],
             pii_out: &[],
-            attrs: &[],
+            attrs,
         }
     }
+}
+
+fn tried(effort: &Effort) -> String {
+    let earlier = effort.tried.split_last().map(|(_, earlier)| earlier);
+    earlier.unwrap_or_default().join(" ")
 }
 
 /// The id as people search for it: a string without its quotes, anything else as it stands.

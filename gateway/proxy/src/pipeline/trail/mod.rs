@@ -9,7 +9,7 @@ mod entry;
 use std::{
     borrow::Cow,
     fmt::Write as _,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -27,13 +27,12 @@ use gantry_mcp::{
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::request::SESSION_ID;
 use crate::{
     auth::Caller,
     policy::Permit,
-    routing::Server,
+    routing::{SESSION_ID, Server, Target},
     telemetry::trace::TraceContext,
-    upstream::{Exchange, Verb},
+    upstream::{Effort, Exchange, Verb},
 };
 
 /// The answer was an event stream.
@@ -64,8 +63,8 @@ pub struct Trail {
     session: String,
     id: Option<String>,
     rule: Option<Arc<str>>,
-    endpoint: Option<Arc<str>>,
-    attempts: u8,
+    version: Option<Arc<str>>,
+    effort: Effort,
     flags: u32,
     sent: Option<Instant>,
     ttfb_us: u64,
@@ -98,13 +97,23 @@ impl Trail {
                 .map_or_else(String::new, |id| digest(id.as_bytes())),
             id: None,
             rule: None,
-            endpoint: None,
-            attempts: 0,
+            version: None,
+            effort: Effort::default(),
             flags: 0,
             sent: None,
             ttfb_us: 0,
             req_bytes: 0,
             resp_bytes: 0,
+        }
+    }
+
+    /// Begins the trail of something that the gateway itself did about a version of a server.
+    pub fn event(method: &'static str, server: &Arc<str>, version: &str) -> Self {
+        Self {
+            method: Cow::Borrowed(method),
+            server: Some(Arc::clone(server)),
+            version: Some(version.into()),
+            ..Self::begin(Ipv6Addr::UNSPECIFIED.into(), &HeaderMap::new())
         }
     }
 
@@ -182,17 +191,21 @@ impl Trail {
         self.sent = Some(Instant::now());
     }
 
-    /// Counts the endpoints that are tried.
-    pub fn attempts(&mut self) -> &mut u8 {
-        &mut self.attempts
+    /// The version is known.
+    pub fn routed(&mut self, target: &Target) {
+        self.version = Some(Arc::clone(target.version().name()));
+    }
+
+    /// Takes down what the call took: the endpoints that were tried, the time in the queue.
+    pub fn effort(&mut self) -> &mut Effort {
+        &mut self.effort
     }
 
     /// The head of the answer is here.
     pub fn answering(&mut self, exchange: &Exchange) {
-        self.endpoint = Some(Arc::clone(exchange.endpoint()));
         self.ttfb_us = micros(self.started);
         // A session that was just opened: the server names it in its answer.
-        if let Some(id) = exchange.headers().and_then(|all| all.get(&SESSION_ID)) {
+        if let Some(id) = exchange.client_session() {
             self.session = digest(id.as_bytes());
         }
     }

@@ -230,6 +230,14 @@ fn every_family_is_on_the_page() {
         });
     }
     metrics.unidentified("absent");
+    let traffic = metrics.traffic();
+    traffic.endpoint("orders", "v1", "10.0.0.1:80", true);
+    traffic.ejected("orders", "v1", "10.0.0.1:80");
+    traffic.circuit("orders", "v1", true);
+    traffic.repeated("orders", "timeout");
+    traffic.shed("orders", "queue_full");
+    traffic.withdrawn("orders", "v2", true);
+    traffic.mirrored("orders", "alike");
     let page = metrics.render(&stats());
     for family in Family::ALL {
         let help = format!(
