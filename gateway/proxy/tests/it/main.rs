@@ -27,3 +27,4 @@ mod raw;
 mod records;
 mod streams;
 mod tokens;
+mod traffic;
