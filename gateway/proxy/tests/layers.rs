@@ -40,9 +40,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("admin", &["config", "telemetry"]),
     (
         "server",
-        &["config", "telemetry", "upstream", "pipeline", "admin"],
+        &[
+            "config",
+            "telemetry",
+            "limits",
+            "upstream",
+            "pipeline",
+            "admin",
+        ],
     ),
-    ("cli", &["config", "telemetry", "auth", "policy", "server"]),
+    (
+        "cli",
+        &["config", "telemetry", "auth", "policy", "limits", "server"],
+    ),
 ];
 
 /// The rooms that may know how bytes get in and out.

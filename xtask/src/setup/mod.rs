@@ -40,6 +40,7 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     }
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
+        system::ensure(system::REDIS)?;
         npm::install(&pins, cache, "conformance")?;
         promtool::install(cache)?;
     }

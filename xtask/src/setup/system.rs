@@ -48,6 +48,9 @@ pub(crate) const PEERS: &[Package] = &[
     },
 ];
 
+/// What replicas share limits through.
+pub(crate) const REDIS: &[Package] = &[program("redis-server", "redis-server")];
+
 /// Installs those of `packages` that are missing.
 pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
     let missing: Vec<&str> = packages

@@ -8,12 +8,14 @@ use std::{
 };
 
 use clap::Args;
+use gantry_analytics::{cost::Item, record};
 use gantry_mcp::frame::{self, Bounds};
 use serde_json::{Map, Value, json};
 
 use crate::{
     auth::{self, Caller},
-    config::{self, Kind, Pattern},
+    config::{self, Checked, Kind, Pattern},
+    limits::{self, Description},
     policy::{Asked, Considered, Explanation, Policy},
 };
 
@@ -81,10 +83,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let caller = arguments.caller();
     let asked = Asked::read(Some(&frame), "POST");
     let access = Policy::compile(&config).explain(&caller, &server, &asked);
+    let limits = limits(&config, &caller, &arguments.tool);
     let page = if arguments.json {
-        format!("{:#}\n", as_json(&arguments.tool, &caller, &access))
+        let mut page = as_json(&arguments.tool, &caller, &access);
+        page["limits"] = limits_as_json(&limits);
+        format!("{page:#}\n")
     } else {
-        as_text(&arguments.tool, &caller, &access)
+        as_text(&arguments.tool, &caller, &access) + &limits_as_text(&limits)
     };
     match io::stdout().write_all(page.as_bytes()) {
         Ok(()) if access.allowed => ExitCode::SUCCESS,
@@ -205,4 +210,57 @@ fn line(one: &Considered) -> String {
         let _ = write!(text, ", when {condition}, {holds}");
     }
     text
+}
+
+/// The limits that the call would meet, which is a call of something that can be limited.
+fn limits(config: &Checked, caller: &Caller, tool: &str) -> Vec<Description> {
+    let Ok(pattern) = Pattern::parse(tool) else {
+        return Vec::new();
+    };
+    let Some((kind, name)) = &pattern.named else {
+        return Vec::new();
+    };
+    let kind = match kind {
+        Kind::Tool => record::Kind::Tool,
+        Kind::Prompt => record::Kind::Prompt,
+        Kind::Resource => record::Kind::Resource,
+        Kind::Method => return Vec::new(),
+    };
+    let item = Item {
+        server: pattern.server.as_str(),
+        kind,
+        name: name.as_str(),
+    };
+    limits::describe(config, caller.agent(), caller.teams(), item)
+}
+
+fn limits_as_json(limits: &[Description]) -> Value {
+    let limit = |one: &Description| {
+        let under: Map<String, Value> = one
+            .counted_under
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), json!(value)))
+            .collect();
+        json!({"rule": one.rule, "allows": one.allows, "counted_under": under})
+    };
+    limits.iter().map(limit).collect()
+}
+
+fn limits_as_text(limits: &[Description]) -> String {
+    let mut page = String::new();
+    for one in limits {
+        let under: Vec<String> = one
+            .counted_under
+            .iter()
+            .map(|(key, value)| format!("{key} {value}"))
+            .collect();
+        let under = if under.is_empty() {
+            "everybody together".to_owned()
+        } else {
+            under.join(", ")
+        };
+        let allows = one.allows.join(", ");
+        let _ = writeln!(page, "limit {}: {allows}, counted under {under}", one.rule);
+    }
+    page
 }

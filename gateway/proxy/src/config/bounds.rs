@@ -35,6 +35,16 @@ pub(super) const SUBJECTS_MAX: u64 = 10_000;
 pub(super) const CLAIMS_MAX: u64 = 16;
 pub(super) const PATTERNS_MAX: u64 = 1_000;
 
+pub(super) const LIMITS_MAX: u64 = 2_000;
+pub(super) const BOOKS_MAX: u64 = 100;
+pub(super) const PRICES_MAX: u64 = 10_000;
+pub(super) const BURST_MAX: u64 = 1_000_000_000;
+pub(super) const CONCURRENT_MAX: u64 = 1_000_000;
+/// A bucket that takes longer to fill up again is a mistake.
+pub(super) const REFILL_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
+
+pub(super) const LIMIT_ID_BYTES_MAX: usize = 128;
+pub(super) const GLOB_BYTES_MAX: usize = 512;
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;
 pub(super) const DATABASE_NAME_BYTES_MAX: usize = 64;
@@ -58,3 +68,5 @@ pub(super) const IDLE_MIN: Period = Period::from_ms(10);
 pub(super) const IDLE_MAX: Period = Period::from_ms(24 * HOUR);
 pub(super) const KEEP_ALIVE_MIN: Period = Period::from_ms(100);
 pub(super) const KEEP_ALIVE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const REDIS_MIN: Period = Period::from_ms(5);
+pub(super) const REDIS_MAX: Period = Period::from_ms(10 * SECOND);

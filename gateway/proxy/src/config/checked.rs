@@ -3,6 +3,8 @@
 //! Nothing here can be read from or written to a file, and nothing here is optional because a key was left out:
 //! defaults are filled in. Each stage compiles its own table from this. It never holds text that has yet to be parsed.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use super::Secret;
 use super::condition::Condition;
 use super::pattern::Pattern;
 
+pub use limits::*;
+
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -22,6 +26,9 @@ pub struct Checked {
     pub servers: Vec<Server>,
     /// In the order of the file.
     pub access: Vec<AccessRule>,
+    pub limits: Vec<Limit>,
+    pub prices: Option<Prices>,
+    pub redis: Option<Redis>,
     pub requests: Requests,
     pub streams: Streams,
     pub audit: Audit,

@@ -13,8 +13,10 @@ use super::bounds;
 use super::quantity::{Period, Size};
 
 mod access;
+mod limits;
 
 pub(super) use access::{AccessRule, OneOrMany, PATTERN};
+pub(super) use limits::*;
 
 /// What an address looks like, for whoever wrote something else.
 pub(super) const ADDRESS: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
@@ -40,6 +42,13 @@ pub(super) struct Gateway {
     /// without `auth` everything is allowed.
     #[schemars(extend("maxItems" = bounds::ACCESS_RULES_MAX))]
     pub access: Vec<AccessRule>,
+    /// How much callers may do. Several rules may be about one call; all of them must let it through.
+    #[schemars(extend("maxItems" = bounds::LIMITS_MAX))]
+    pub limits: Vec<Limit>,
+    /// What calls cost.
+    pub prices: Option<Prices>,
+    /// Shares limits between the replicas of a gateway. Left out: each counts for itself.
+    pub redis: Option<Redis>,
     /// What one request may be. What is larger or slower is refused.
     pub requests: Requests,
     /// Streams of server-sent events.
@@ -59,6 +68,9 @@ impl Default for Gateway {
             admin: Admin::Address("127.0.0.1:9090".into()),
             servers: BTreeMap::new(),
             access: Vec::new(),
+            limits: Vec::new(),
+            prices: None,
+            redis: None,
             requests: Requests::default(),
             streams: Streams::default(),
             audit: Audit::default(),

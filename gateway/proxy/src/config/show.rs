@@ -2,6 +2,8 @@
 //!
 //! What it prints reads back as the same configuration, but for the secrets: a masked one stays `***`.
 
+mod limits;
+
 use std::fmt::Display;
 
 use url::Url;
@@ -24,6 +26,7 @@ pub fn effective(checked: &Checked) -> String {
         }
     });
     page.items("access", &checked.access, access_rule);
+    limits::write(&mut page, checked);
     page.map("requests", |page| {
         page.text("body_bytes_max", Size(checked.requests.body_bytes_max));
         page.text("header_bytes_max", Size(checked.requests.header_bytes_max));

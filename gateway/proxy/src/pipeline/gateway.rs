@@ -2,14 +2,17 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use gantry_analytics::Log;
+use gantry_analytics::{
+    Log,
+    cost::{Book, Prices},
+};
 use gantry_mcp::frame::Bounds;
 
 use crate::{
     auth::Identity,
-    config::Checked,
+    config::{Checked, Measure, PriceBook},
     guardrails::Guardrails,
-    limits::Limits,
+    limits::{Ledger, Limits},
     policy::Policy,
     routing::Routes,
     telemetry::metrics::Metrics,
@@ -25,6 +28,12 @@ pub struct Gateway {
     pub policy: Policy,
     /// How much they may do.
     pub limits: Limits,
+    /// What calls cost.
+    pub prices: Prices,
+    /// The claim that names a caller's tenant.
+    pub tenant_claim: Option<String>,
+    /// What has been counted for limits; outlives configurations.
+    pub ledger: Arc<Ledger>,
     /// What may pass.
     pub guardrails: Guardrails,
     /// Where calls go.
@@ -53,13 +62,24 @@ impl Gateway {
     pub fn compile(
         config: &Checked,
         upstream: Arc<Upstream>,
+        ledger: Arc<Ledger>,
         log: Log,
         metrics: Arc<Metrics>,
     ) -> Result<Self, PoolError> {
+        if needs_tokens(config) {
+            // Before the first call has to wait for it.
+            ledger.tokens();
+        }
         Ok(Self {
             identity: identity(config.insecure.anonymous, config.listen.address),
             policy: Policy::compile(config),
-            limits: Limits::none(),
+            limits: Limits::compile(config, &ledger),
+            prices: prices(config),
+            tenant_claim: config
+                .prices
+                .as_ref()
+                .and_then(|prices| prices.tenant_claim.clone()),
+            ledger,
             guardrails: Guardrails::none(),
             routes: Routes::compile(config),
             pools: Pools::compile(config)?,
@@ -81,4 +101,18 @@ fn identity(anonymous_anywhere: bool, listen: SocketAddr) -> Identity {
     } else {
         Identity::AnonymousLocal
     }
+}
+
+fn prices(config: &Checked) -> Prices {
+    let books = config.prices.iter().flat_map(|prices| &prices.books);
+    let book = |book: &PriceBook| Book::new(&book.name, book.valid_from_us, book.prices.clone());
+    Prices::new(books.map(book).collect())
+}
+
+fn needs_tokens(config: &Checked) -> bool {
+    let books = config.prices.iter().flat_map(|prices| &prices.books);
+    let mut prices = books.flat_map(|book| &book.prices);
+    let mut measures = config.limits.iter().flat_map(|limit| &limit.measures);
+    prices.any(|price| price.rates.needs_tokens())
+        || measures.any(|measure| matches!(measure, Measure::Tokens(_)))
 }

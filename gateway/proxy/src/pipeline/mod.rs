@@ -10,6 +10,7 @@ pub mod review;
 mod run;
 mod settle;
 mod trail;
+mod usage;
 
 pub use gateway::Gateway;
 pub use refusal::{Answer, Refusal};

@@ -136,6 +136,11 @@ impl Refusal {
                 let (code, message) = denied_words(denied.kind);
                 (403, code, message.into())
             }
+            Self::Limited(Limited::Unavailable { .. }) => (
+                503,
+                INTERNAL_ERROR,
+                "the gateway accepts no calls right now".into(),
+            ),
             Self::Limited(_) => (429, INTERNAL_ERROR, "rate limit reached".into()),
             Self::Blocked(_) => (400, INVALID_REQUEST, "blocked by a guardrail".into()),
             Self::Failed(fault) if fault.is_timeout() => (
@@ -184,6 +189,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated(_) => Outcome::Unauthenticated,
             Self::Denied(_) | Self::Host(_) | Self::Origin(_) => Outcome::Denied,
+            Self::Limited(Limited::Unavailable { .. }) => Outcome::GatewayError,
             Self::Limited(_) => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Guardrail,
             Self::Failed(Failed::Abandoned) => Outcome::Cancelled,
@@ -199,10 +205,23 @@ impl Refusal {
     pub fn rule(&self) -> Option<Arc<str>> {
         match self {
             Self::Denied(denied) => Some(Arc::clone(&denied.rule)),
-            Self::Limited(limited) => Some(limited.rule.into()),
+            Self::Limited(limited) => Some(Arc::clone(limited.rule())),
             Self::Blocked(blocked) => Some(blocked.rule.into()),
             _ => None,
         }
+    }
+
+    /// What counts the call by what, where a limit refused it.
+    pub fn limited(&self) -> Option<(Arc<str>, &'static str)> {
+        match self {
+            Self::Limited(limited) => limited.counted(),
+            _ => None,
+        }
+    }
+
+    /// Whether the server could not be reached, so that nothing of the call got there.
+    pub fn is_unreached(&self) -> bool {
+        matches!(self, Self::Failed(fault) if fault.is_unreached())
     }
 
     /// The JSON text of the request's id, where the fault itself had to find it.
@@ -223,7 +242,7 @@ impl Refusal {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Limited(limited) => Some(limited.retry_after),
+            Self::Limited(limited) => Some(limited.retry_after()),
             Self::Unrecorded | Self::Stopping => Some(RETRY_AFTER),
             _ => None,
         }

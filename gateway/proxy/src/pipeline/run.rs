@@ -13,9 +13,11 @@ use gantry_mcp::{
 use super::{
     Gateway, Refusal, Request, Review, Trail,
     request::{SESSION_ID, mirrored},
+    usage::{self, Usage},
 };
 use crate::{
-    auth, guardrails, limits,
+    auth, guardrails,
+    limits::{self, Now},
     policy::{self, Asked},
     routing,
     upstream::{Exchange, Terms, Verb},
@@ -65,13 +67,28 @@ pub async fn run(
     let server = gateway.routes.find(&server)?;
 
     let caller = auth::identify(gateway.identity, client)?;
-    trail.identified(&caller);
+    trail.identified(&caller, usage::tenant(gateway, &caller));
 
     let asked = Asked::read(call.as_ref(), verb.as_str());
     let permit = policy::check(&gateway.policy, caller, server.name(), &asked)?;
     trail.permitted(&permit);
 
-    let ticket = limits::admit(&gateway.limits, &permit)?;
+    let item = call
+        .as_ref()
+        .and_then(|frame| usage::item(server.name(), frame));
+    let (ticket, tab) = limits::admit(&gateway.limits, &permit, item, Now::read()).await?;
+    let arguments = call
+        .as_ref()
+        .and_then(|frame| usage::arguments(frame, &body));
+    let usage = Usage::begin(
+        gateway,
+        tab,
+        item,
+        trail.tenant(),
+        arguments,
+        trail.started_us(),
+    );
+    trail.admitted(usage);
     let terms = terms(verb, era, asked.method);
     let review = Review::of(&permit, &asked, era);
     let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;

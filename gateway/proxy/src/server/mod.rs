@@ -7,6 +7,7 @@ mod admin;
 mod connection;
 mod hooks;
 mod inbound;
+mod limits;
 mod origin;
 mod outbound;
 mod process;

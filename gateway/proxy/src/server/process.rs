@@ -23,11 +23,13 @@ use tokio::sync::watch;
 use super::{
     admin::Admin,
     hooks::{Data, Snapshot},
+    limits::Sweep,
     origin::Door,
 };
 use crate::{
     admin,
     config::{Audit, Checked},
+    limits::Ledger,
     pipeline::Gateway,
     telemetry::metrics::Metrics,
     upstream::{PoolError, Upstream},
@@ -105,9 +107,11 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
         .map(|server| server.name.as_str())
         .collect();
     let metrics = Metrics::new(&names);
+    let ledger = Arc::new(Ledger::default());
     let gateway = Gateway::compile(
         config,
         Arc::new(Upstream::default()),
+        Arc::clone(&ledger),
         log.clone(),
         Arc::clone(&metrics),
     )?;
@@ -123,8 +127,13 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
         door: Door::compile(&config.listen),
         stop: stopped,
     }));
+    let sweep = Sweep {
+        ledger,
+        metrics: Arc::clone(&metrics),
+    };
     let state = Arc::new(admin::State::new(config.clone(), metrics, log.clone()));
     let mut server = server(config, snapshot, state)?;
+    server.add_service(background_service("limits", sweep));
     server.add_service(background_service("stop", Stop { stop }));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -7,6 +7,7 @@
 
 mod audit;
 mod labels;
+mod limits;
 mod series;
 
 use std::{
@@ -26,7 +27,10 @@ use prometheus::{
 
 use super::family::Family;
 use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, SERVER, TOOL, UNKNOWN};
+use limits::LimitSeries;
 use series::ServerSeries;
+
+pub use limits::Spent;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -69,6 +73,7 @@ pub struct Metrics {
     servers: HashMap<Box<str>, ServerSeries>,
     /// For requests whose server is not configured.
     unknown: ServerSeries,
+    limits: LimitSeries,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -85,6 +90,7 @@ impl Metrics {
         let _ = registry.register(Box::new(ProcessCollector::for_self()));
         let series = |name: &&str| (Box::from(*name), ServerSeries::new(name, &families));
         let metrics = Self {
+            limits: LimitSeries::register(&registry, &families.overflow),
             servers: servers.iter().map(series).collect(),
             unknown: ServerSeries::new(UNKNOWN, &families),
             reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
@@ -108,6 +114,27 @@ impl Metrics {
     /// Counts an event stream as open until the guard is dropped.
     pub fn open_stream(&self, server: &str) -> Counted {
         Counted::up(&self.server(server).open_streams)
+    }
+
+    /// Counts a call that a limit refused. `scope` is what it counts by, `unit` what it counts.
+    pub fn limited(&self, scope: &str, unit: &str) {
+        self.limits.limited(scope, unit);
+    }
+
+    /// Counts what a call used and cost.
+    pub fn spent(&self, spent: &Spent<'_>) {
+        self.limits.spent(spent);
+    }
+
+    /// Notes how many keys limits count, and how often there was no room for one so far.
+    pub fn limit_keys(&self, keys: usize, overflows: u64) {
+        self.limits.keys(keys, overflows);
+    }
+
+    /// Notes whether the Redis of shared limits answers, how often it did not, and how many charges
+    /// were lost so far.
+    pub fn limits_shared(&self, is_here: bool, failures: u64, lost: u64) {
+        self.limits.shared(is_here, failures, lost);
     }
 
     /// Notes that a configuration was read and took effect at `since`, or that it was refused.

@@ -75,6 +75,11 @@ fn cause(error: &BError) -> String {
 }
 
 impl Failed {
+    /// Whether no connection could be made, so that nothing of the call was sent.
+    pub fn is_unreached(&self) -> bool {
+        matches!(self, Self::NoEndpoint { .. } | Self::Connect { .. })
+    }
+
     /// Whether the server had no time to answer.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::AnswerTimeout { .. } | Self::IdleTimeout { .. })

@@ -5,6 +5,8 @@
 mod access;
 mod audit;
 mod edge;
+mod limits;
+mod prices;
 mod servers;
 
 use std::path::{Path as FilePath, PathBuf};
@@ -39,12 +41,21 @@ pub(super) fn check(
     let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
     let servers = checker.servers(&raw.servers);
     let access = checker.access(&raw.access, &raw.servers);
+    let prices = raw
+        .prices
+        .as_ref()
+        .map(|prices| checker.prices(prices, &servers));
+    let limits = checker.limits(&raw.limits, &servers, prices.as_ref());
+    let redis = raw.redis.as_ref().and_then(|redis| checker.redis(redis));
     let audit = checker.audit(&raw.audit);
     Some(Checked {
         listen: listen?,
         admin: admin?,
         servers,
         access,
+        limits,
+        prices,
+        redis,
         requests: requests(&raw.requests),
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),

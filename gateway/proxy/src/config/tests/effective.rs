@@ -11,6 +11,16 @@ audit:
   spool: {dir: "/var/$${odd dir"}
 requests: {body_bytes_max: 1025}
 telemetry: {log: {level: debug, format: text}}
+limits:
+  - {id: a rule, per: [tool, agent], agent: "a*", team: t, server: b, tool: "b/prompt:*", calls: 1k/min, burst: 7}
+  - {tokens: 5M/day, bytes: 10MiB/second, concurrent: 3, cost: 0.5 EUR/month}
+prices:
+  currency: EUR
+  tenant_claim: tid
+  books:
+    "2026": {valid_from: "2026-01-01T06:00:00+06:00", prices: [{per_call: 0}, {tenant: t, server: b, per_1k_in: 0.10, per_mib: 2}]}
+    first: {prices: [{tool: "b/resource:a:b", per_second: 1.5}]}
+redis: {url: "rediss://cache:6380/2", user: u, password: "${PASSWORD}", fail: closed, timeout: 1s}
 "#;
 
 fn parse_all() -> Checked {

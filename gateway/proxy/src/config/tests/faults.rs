@@ -233,3 +233,31 @@ fn access_rules() {
     let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
     check_texts("access", &cases);
 }
+
+#[test]
+fn limits_and_prices() {
+    let on_a = |rest: &str| format!("servers: {{a: {{url: http://a/}}}}\n{rest}");
+    let cases = [
+        "limits: [{per: [agent]}]",
+        "limits: [{call: 5/min}]",
+        "limits: [{calls: 5}, {calls: 0/min}, {calls: 5/minute}, {calls: 1.5/min}, {tokens: 5GiB/day}, {bytes: 5k/day}]",
+        "limits: [{tokens: 5/min, burst: 3}, {calls: 1/day, burst: 1000}, {concurrent: 0}]",
+        "limits: [{per: [agent, agent], calls: 1/day}, {per: [agents], calls: 1/day}]",
+        "limits: [{server: b, calls: 1/day}, {tool: b/c, calls: 1/day}, {tool: c, calls: 1/day}, {tool: a/, calls: 1/day}, {tool: 'a/prompt:', calls: 1/day}]",
+        "limits: [{calls: 1/day}, {calls: 1/day}, {id: x, calls: 2/day}, {id: x, tokens: 2/day}, {id: '', calls: 3/day}]",
+        "limits: [{cost: 5 USD/day}]",
+        "limits: [{cost: 5 EUR/day}, {cost: 5/day}, {cost: 5 USD/hour}]\nprices: {currency: USD, books: {b: {prices: [{per_call: 1}]}}}",
+        "prices: {currency: usd, books: {}}",
+        "prices: {currency: USD, books: {b: {prices: [{per_call: -1}, {per_call: 1e3}, {per_call: 0.0000000001}, {server: a}]}}}",
+        "prices: {currency: USD, books: {b: {valid_from: tomorrow, prices: [{per_call: 1}]}, c: {prices: [{per_call: 1}]}, d: {prices: [{per_call: 2}]}}}",
+        "prices: {currency: USD, books: {b: {prices: [{tool: a/x, per_call: 1}, {tool: a/x, per_mib: 1}, {tool: 'a/*', per_call: 1}, {server: b, per_call: 1}, {server: a, tool: a/y, per_call: 1}]}}}",
+        "prices: {currency: USD, books: {b: {prices: [{tenant: t, per_call: 1}]}}}",
+        "redis: {fail: open}",
+        "redis: {url: http://cache/, prefix: 'a b', timeout: 1ms}",
+        "redis: {url: 'redis://u:hunter2@cache/'}",
+        "redis: {url: 'redis://cache/db'}",
+    ];
+    let texts: Vec<String> = cases.iter().map(|case| on_a(case)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    check_texts("limits", &texts);
+}

@@ -1,8 +1,10 @@
 //! A closed trail, and the row that it becomes.
 
 use gantry_analytics::record::{GuardAction, Record, Transport};
+use gantry_mcp::answer::Format;
 
-use super::{Ending, Trail};
+use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Trail};
+use crate::pipeline::usage::{Bill, Facts};
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -13,6 +15,7 @@ pub struct Entry {
     trail: Trail,
     ending: Ending,
     id: String,
+    bill: Bill,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
     /// From the first byte to the server to the end of its answer.
@@ -25,6 +28,7 @@ impl Entry {
             id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
             trail,
             ending,
+            bill: Bill::default(),
             duration_us,
             upstream_us,
         }
@@ -35,12 +39,40 @@ impl Entry {
         self.trail.is_endless()
     }
 
+    /// Makes out what the call used and costs, and settles what limits are owed for it.
+    pub(in crate::pipeline) async fn tally(&mut self) {
+        let trail = &mut self.trail;
+        let Some(usage) = trail.usage.take() else {
+            return;
+        };
+        let facts = Facts {
+            sent: trail.is_sent(),
+            unreached: self.ending.unreached,
+            format: if trail.flags & FLAG_STREAM == 0 {
+                Format::Json
+            } else {
+                Format::EventStream
+            },
+            bytes: trail.req_bytes.saturating_add(trail.resp_bytes),
+            duration_us: self.duration_us,
+        };
+        self.bill = usage.close(facts).await;
+        if self.bill.is_estimate {
+            trail.flags |= FLAG_ESTIMATED;
+        }
+    }
+
+    /// What counts the call by what, where a limit refused it.
+    pub fn limited(&self) -> Option<&(std::sync::Arc<str>, &'static str)> {
+        self.ending.limited.as_ref()
+    }
+
     /// The row of the audit log.
     pub fn record(&self) -> Record<'_> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
-            tenant: "",
+            tenant: &trail.tenant,
             team: "",
             agent: trail.agent.as_deref().unwrap_or_default(),
             subject: 0,
@@ -76,10 +108,10 @@ impl Entry {
             ttfb_us: trail.ttfb_us,
             req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
             resp_bytes: trail.resp_bytes,
-            tokens_in: 0,
-            tokens_out: 0,
-            cost: 0,
-            price_book: "",
+            tokens_in: self.bill.tokens_in,
+            tokens_out: self.bill.tokens_out,
+            cost: self.bill.cost.billionths(),
+            price_book: &self.bill.book,
             policy: ending
                 .rule
                 .as_deref()

@@ -27,7 +27,7 @@ use gantry_mcp::{
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::request::SESSION_ID;
+use super::{request::SESSION_ID, usage::Usage};
 use crate::{
     auth::Caller,
     policy::Permit,
@@ -42,6 +42,8 @@ pub(super) const FLAG_STREAM: u32 = 1;
 pub(super) const FLAG_ENDLESS: u32 = 4;
 /// The caller left before the answer was whole.
 pub(super) const FLAG_DEPARTED: u32 = 2;
+/// Tokens were not counted but made out from the number of bytes.
+pub(super) const FLAG_ESTIMATED: u32 = 8;
 
 /// The facts of a request that is still under way.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ pub struct Trail {
     client: IpAddr,
     trace: TraceContext,
     server: Option<Arc<str>>,
+    tenant: String,
     agent: Option<String>,
     auth_method: AuthMethod,
     client_name: String,
@@ -70,6 +73,7 @@ pub struct Trail {
     ttfb_us: u64,
     req_bytes: u64,
     resp_bytes: u64,
+    usage: Option<Box<Usage>>,
 }
 
 impl Trail {
@@ -82,6 +86,7 @@ impl Trail {
             client,
             trace: TraceContext::from_headers(headers, rand::random(), rand::random()),
             server: None,
+            tenant: String::new(),
             agent: None,
             auth_method: AuthMethod::None,
             client_name: String::new(),
@@ -103,6 +108,7 @@ impl Trail {
             ttfb_us: 0,
             req_bytes: 0,
             resp_bytes: 0,
+            usage: None,
         }
     }
 
@@ -164,7 +170,8 @@ impl Trail {
     }
 
     /// The caller is known.
-    pub fn identified(&mut self, caller: &Caller) {
+    pub fn identified(&mut self, caller: &Caller, tenant: &str) {
+        self.tenant = tenant.to_owned();
         self.agent = Some(caller.agent().to_owned());
         self.auth_method = caller.method();
     }
@@ -172,6 +179,11 @@ impl Trail {
     /// A rule has allowed the call.
     pub fn permitted(&mut self, permit: &Permit) {
         self.rule = Some(Arc::clone(permit.rule()));
+    }
+
+    /// The limits have admitted the call.
+    pub(super) fn admitted(&mut self, usage: Option<Usage>) {
+        self.usage = usage.map(Box::new);
     }
 
     /// The exchange with the server begins.
@@ -210,8 +222,21 @@ impl Trail {
     }
 
     /// A piece of the answer arrived.
-    pub fn answered(&mut self, body_bytes: usize) {
-        self.resp_bytes = self.resp_bytes.saturating_add(body_bytes as u64);
+    pub fn answered(&mut self, piece: &[u8]) {
+        self.resp_bytes = self.resp_bytes.saturating_add(piece.len() as u64);
+        if let Some(usage) = &mut self.usage {
+            usage.answered(piece);
+        }
+    }
+
+    /// When the request arrived, in microseconds since the Unix epoch.
+    pub fn started_us(&self) -> i64 {
+        self.ts_us
+    }
+
+    /// The caller's tenant; empty where it has none.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
     }
 
     /// The JSON text of the request's id.

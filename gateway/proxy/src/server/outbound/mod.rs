@@ -201,7 +201,7 @@ impl Delivery<'_> {
         let bytes = std::mem::take(&mut arrived.bytes);
         self.received = self.received.saturating_add(bytes.len() as u64);
         if let Some(trail) = self.trail.as_mut() {
-            trail.answered(bytes.len());
+            trail.answered(&bytes);
         }
         let reading = self.reading.as_mut();
         let answered = reading.is_some_and(|reading| reading.feed(&bytes));
@@ -326,7 +326,7 @@ impl Delivery<'_> {
         let Some(trail) = self.trail.take() else {
             return Ok(());
         };
-        settle(self.gateway, &trail.close(ending))
+        settle(self.gateway, trail.close(ending))
             .await
             .map_err(|fault| {
                 tracing::error!(%fault, "an answer is withheld");
