@@ -9,6 +9,10 @@ use crate::{
     query::{QueryError, RESULT_ROWS_MAX, reading_client},
 };
 
+/// How the error of a call begins that an access rule refused. Others are refused for want of a scope,
+/// after the rules have allowed them.
+const DENIED_BY_RULE: &str = "denied by rule ";
+
 /// Calls that are alike in all that access rules look at and the trail holds.
 #[derive(Clone, Debug, PartialEq, Eq, ::clickhouse::Row, Deserialize)]
 pub struct Calls {
@@ -37,7 +41,7 @@ pub async fn since(store: &Store, since: Duration) -> Result<Vec<Calls>, QueryEr
     let sql = format!(
         "SELECT agent, team, attrs['teams'] AS teams, server, method, tool, \
            if(kind = 'task', '', resource_uri) AS resource_uri, \
-           outcome = 'denied' AS denied, policy, count() AS calls \
+           outcome = 'denied' AND startsWith(error, '{DENIED_BY_RULE}') AS denied, policy, count() AS calls \
          FROM audit_log \
          WHERE ts >= now64(6) - INTERVAL {} SECOND AND policy != '' AND outcome != 'unauthenticated' \
          GROUP BY agent, team, teams, server, method, tool, resource_uri, denied, policy \

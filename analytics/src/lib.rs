@@ -14,6 +14,7 @@
 pub mod calls;
 pub mod clickhouse;
 pub mod columns;
+pub mod cost;
 pub mod delivery;
 pub mod log;
 pub mod migrate;

@@ -6,6 +6,7 @@
 //! asks nobody for credentials, and never listens anywhere but where it was told.
 
 mod calls;
+mod faults;
 mod media;
 mod prompts;
 mod resources;
@@ -16,12 +17,17 @@ mod tools;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Json, Router, routing::get, serve::ListenerExt};
+use axum::{
+    Json, Router, middleware,
+    routing::{get, post},
+    serve::ListenerExt,
+};
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use calls::CallCount;
 pub use calls::Calls;
+pub use faults::Faults;
 use server::Fixture;
 use sessions::Sessions;
 
@@ -77,6 +83,7 @@ pub struct Running {
     calls: CallCount,
     /// Holds the token that ends sessions and streams.
     config: StreamableHttpServerConfig,
+    fault: faults::Fault,
 }
 
 impl Running {
@@ -98,6 +105,11 @@ impl Running {
     /// Returns the tool calls as soon as they are as asked.
     pub async fn calls_until(&self, is_as_asked: impl Fn(&Calls) -> bool) -> Calls {
         self.calls.until(is_as_asked).await
+    }
+
+    /// Makes every exchange from now on go wrong as asked; over HTTP `POST /faults` does the same.
+    pub fn set_faults(&self, faults: Faults) {
+        self.fault.send_replace(faults);
     }
 
     /// Stops listening and ends every session and open stream.
@@ -138,9 +150,15 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         Arc::new(Sessions::new()),
         config.clone(),
     );
+    let fault: faults::Fault = Arc::default();
     let counted = calls.clone();
     let router = Router::new()
         .route_service("/mcp", service)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&fault),
+            faults::apply,
+        ))
+        .route("/faults", post(faults::set).with_state(Arc::clone(&fault)))
         .route("/calls", get(async move || Json(counted.now())));
 
     // Small answers must not wait for the peer's acknowledgement of the previous packet.
@@ -159,5 +177,6 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         serving,
         calls,
         config,
+        fault,
     })
 }

@@ -1,7 +1,7 @@
 //! Session ids of the legacy revisions, as syntax only: whether one is known is the server's to say.
 
 /// The longest session id that is passed on.
-pub const SESSION_ID_BYTES_MAX: usize = 1024;
+pub const SESSION_ID_BYTES_MAX: usize = 2048;
 
 /// Whether a raw `Mcp-Session-Id` value may be passed on: visible ASCII, 0x21 to 0x7E (2025-11-25,
 /// Streamable HTTP, "Session Management"), not empty, at most [`SESSION_ID_BYTES_MAX`].

@@ -24,6 +24,10 @@ enum Command {
         /// The configuration.
         #[arg(short, long)]
         config: PathBuf,
+        /// Takes over from the gateway that runs with this configuration: send that one SIGQUIT
+        /// within five seconds, and it hands its listening sockets over and lets its calls end.
+        #[arg(long)]
+        upgrade: bool,
     },
     /// Checks a configuration: prints every fault at once, or what is in effect.
     Check(gantry::cli::check::Arguments),
@@ -44,7 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { config } => gantry::cli::run::run(&config),
+        Command::Run { config, upgrade } => gantry::cli::run::run(&config, upgrade),
         Command::Check(arguments) => gantry::cli::check::run(&arguments),
         Command::Explain(arguments) => gantry::cli::explain::run(&arguments),
         Command::Schema { reference } => gantry::cli::schema::run(reference),

@@ -23,7 +23,12 @@ pub(crate) const PASS_THROUGH: &str = "pass-through";
 const GANTRY_SPOOL: &str = "gantry-spool";
 /// Gantry, its audit trail delivered to a store.
 const GANTRY: &str = "gantry";
-pub(crate) const NAMES: [&str; 4] = [DIRECT, PASS_THROUGH, GANTRY_SPOOL, GANTRY];
+/// As that, with as many rules in force as a large site has.
+const GANTRY_LIMITS: &str = "gantry-limits";
+pub(crate) const NAMES: [&str; 5] = [DIRECT, PASS_THROUGH, GANTRY_SPOOL, GANTRY_LIMITS, GANTRY];
+
+/// Rules of `gantry-limits`: all but a few of them are about other tools and agents.
+const RULES: usize = 500;
 
 const STORE: &str = "store";
 
@@ -38,10 +43,13 @@ pub(crate) const OTHER_CORE: usize = 1;
 
 /// The packages whose programs take part.
 pub(crate) fn packages(left_out: &BTreeSet<&str>) -> &'static [&'static str] {
-    match (left_out.contains(GANTRY), left_out.contains(GANTRY_SPOOL)) {
-        (true, true) => &["gantry-loadtest"],
-        (true, false) => &["gantry-loadtest", "gantry"],
-        (false, _) => &["gantry-loadtest", "gantry", "gantry-store"],
+    let kept = |name| !left_out.contains(name);
+    if kept(GANTRY) {
+        &["gantry-loadtest", "gantry", "gantry-store"]
+    } else if kept(GANTRY_SPOOL) || kept(GANTRY_LIMITS) {
+        &["gantry-loadtest", "gantry"]
+    } else {
+        &["gantry-loadtest"]
     }
 }
 
@@ -91,7 +99,7 @@ impl Field {
         for name in NAMES.into_iter().filter(|name| !left_out.contains(name)) {
             match name {
                 PASS_THROUGH => field.enter_pass_through()?,
-                GANTRY_SPOOL => field.enter_gantry(name, None)?,
+                GANTRY_SPOOL | GANTRY_LIMITS => field.enter_gantry(name, None)?,
                 GANTRY => {
                     let store = field.start_store(cache)?;
                     field.enter_gantry(name, Some(&store))?;
@@ -128,7 +136,7 @@ impl Field {
     /// Ends all programs, and removes what they stored; their logs and configurations stay.
     pub(crate) fn leave(self) -> Result<()> {
         drop(self.cast);
-        for folder in [STORE, GANTRY, GANTRY_SPOOL].map(|name| self.out.join(name)) {
+        for folder in [STORE, GANTRY, GANTRY_SPOOL, GANTRY_LIMITS].map(|name| self.out.join(name)) {
             if folder.exists() {
                 fs::remove_dir_all(&folder)
                     .with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -206,7 +214,7 @@ impl Field {
              spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n",
             spool.display(),
             clickhouse.unwrap_or_default()
-        )
+        ) + &limits(name)
     }
 
     fn contest(&mut self, name: &'static str, url: String) -> Result<()> {
@@ -221,6 +229,21 @@ impl Field {
         });
         Ok(())
     }
+}
+
+/// The `limits` of a contestant: they let everything through, at the price of being asked.
+fn limits(name: &str) -> String {
+    if name != GANTRY_LIMITS {
+        return String::new();
+    }
+    let mut text = "limits:\n  - {per: [agent, tool], calls: 100M/second}\n  \
+                    - {per: [agent], tool: echo/*, bytes: 1024GiB/second, concurrent: 100000}\n"
+        .to_owned();
+    for number in 0..RULES / 2 {
+        text += &format!("  - {{per: [agent], tool: echo/tool-{number}, calls: 60/min}}\n");
+        text += &format!("  - {{agent: agent-{number}, calls: 60/min}}\n");
+    }
+    text
 }
 
 /// The program, kept on one core where there are two and `taskset` to do it.

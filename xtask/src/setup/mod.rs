@@ -43,7 +43,10 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     }
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
-        npm::install(&pins, cache, "conformance")?;
+        system::ensure(system::REDIS)?;
+        for set in ["conformance", "issuer"] {
+            npm::install(&pins, cache, set)?;
+        }
     } else {
         preview::install(root, &pins, cache)?;
     }

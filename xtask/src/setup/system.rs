@@ -50,6 +50,9 @@ pub(crate) const PEERS: &[Package] = &[
     },
 ];
 
+/// What replicas share limits through.
+pub(crate) const REDIS: &[Package] = &[program("redis-server", "redis-server")];
+
 /// What takes pictures of the dashboards.
 pub(crate) const BROWSER: &[Package] = &[
     program("chromium", "chromium"),

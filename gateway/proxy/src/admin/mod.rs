@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use gantry_analytics::Log;
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -21,7 +22,7 @@ const YAML: &str = "application/yaml";
 
 /// What the answers are made from.
 pub struct State {
-    config: Checked,
+    config: ArcSwap<Checked>,
     metrics: Arc<Metrics>,
     log: Log,
 }
@@ -30,10 +31,20 @@ impl State {
     /// A gateway that runs with `config`, counts in `metrics` and records in `log`.
     pub fn new(config: Checked, metrics: Arc<Metrics>, log: Log) -> Self {
         Self {
-            config,
+            config: ArcSwap::from_pointee(config),
             metrics,
             log,
         }
+    }
+
+    /// The configuration in effect.
+    pub fn config(&self) -> Arc<Checked> {
+        self.config.load_full()
+    }
+
+    /// Another configuration is in effect.
+    pub fn replace(&self, config: Checked) {
+        self.config.store(Arc::new(config));
     }
 }
 
@@ -46,6 +57,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Of plain text.
+    pub fn text(status: StatusCode, text: impl Into<Vec<u8>>) -> Self {
+        Self::new(status, TEXT, text)
+    }
+
     fn new(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -99,7 +115,7 @@ fn ready(state: &State) -> Answer {
 }
 
 fn config_page(state: &State) -> Answer {
-    Answer::new(StatusCode::OK, YAML, config::effective(&state.config))
+    Answer::new(StatusCode::OK, YAML, config::effective(&state.config()))
 }
 
 #[cfg(test)]

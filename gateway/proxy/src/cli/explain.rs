@@ -2,20 +2,26 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::SystemTime,
 };
 
 use clap::Args;
+use gantry_analytics::{cost::Item, record};
 use gantry_mcp::frame::{self, Bounds};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    auth::{self, Caller},
-    config::{self, Kind, Pattern},
+    auth::{self, Caller, Fetcher, Identity},
+    config::{self, Checked, Kind, Pattern},
+    limits::{self, Description},
     policy::{Asked, Considered, Explanation, Policy},
 };
+
+/// What is read of standard input for a token.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Who would call what.
 #[derive(Debug, Args)]
@@ -35,6 +41,13 @@ pub struct Arguments {
     /// A claim of its token; the value is JSON, or text where it is not. May be given several times.
     #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = claim)]
     claims: Vec<(String, Value)>,
+    /// The token that it calls with, instead of saying who it is. `-` reads it from standard input, where no other
+    /// process can see it.
+    #[arg(long, conflicts_with_all = ["agent", "teams", "scopes", "claims"])]
+    token: Option<String>,
+    /// Believe what the token says, without asking its issuer for keys.
+    #[arg(long, requires = "token")]
+    unverified: bool,
     /// What it calls, in the notation of access rules: `orders/orders_get`, `orders/prompt:greeting`,
     /// `orders/resource:file:///a`, `orders/method:tools/list`.
     #[arg(long, value_name = "SERVER/TOOL")]
@@ -78,13 +91,24 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(super::FAULTY_CONFIGURATION);
         }
     };
-    let caller = arguments.caller();
+    let caller = match arguments.caller(&config, &server) {
+        Ok(caller) => caller,
+        Err(error) => {
+            eprintln!("gantry: this is nobody's call: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let asked = Asked::read(Some(&frame), "POST");
     let access = Policy::compile(&config).explain(&caller, &server, &asked);
+    let limits = limits(&config, &caller, &arguments.tool);
     let page = if arguments.json {
-        format!("{:#}\n", as_json(&arguments.tool, &caller, &access))
+        let mut page = as_json(&arguments.tool, &caller, &access);
+        if let Some(members) = page.as_object_mut() {
+            members.insert("limits".to_owned(), limits_as_json(&limits));
+        }
+        format!("{page:#}\n")
     } else {
-        as_text(&arguments.tool, &caller, &access)
+        as_text(&arguments.tool, &caller, &access) + &limits_as_text(&limits)
     };
     match io::stdout().write_all(page.as_bytes()) {
         Ok(()) if access.allowed => ExitCode::SUCCESS,
@@ -93,15 +117,33 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 impl Arguments {
-    fn caller(&self) -> Caller {
+    fn caller(&self, config: &Checked, server: &str) -> anyhow::Result<Caller> {
+        if let Some(token) = &self.token {
+            return self.holder(token, config, server);
+        }
         let claims: Map<String, Value> = self.claims.iter().cloned().collect();
-        auth::suppose(
+        Ok(auth::suppose(
             &self.agent,
             self.teams.clone(),
             None,
             self.scopes.clone(),
             claims,
-        )
+        ))
+    }
+
+    /// Who calls with this token.
+    fn holder(&self, token: &str, config: &Checked, server: &str) -> anyhow::Result<Caller> {
+        let token = match token {
+            "-" => io::read_to_string(io::stdin().take(TOKEN_BYTES_MAX))?,
+            token => token.to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let identity = Identity::compile(config, &Fetcher::start()?)?;
+        let verify = !self.unverified;
+        let examined = identity.examine(Some(server), token.trim(), verify, SystemTime::now());
+        Ok(runtime.block_on(examined)?)
     }
 }
 
@@ -205,4 +247,57 @@ fn line(one: &Considered) -> String {
         let _ = write!(text, ", when {condition}, {holds}");
     }
     text
+}
+
+/// The limits that the call would meet, which is a call of something that can be limited.
+fn limits(config: &Checked, caller: &Caller, tool: &str) -> Vec<Description> {
+    let Ok(pattern) = Pattern::parse(tool) else {
+        return Vec::new();
+    };
+    let Some((kind, name)) = &pattern.named else {
+        return Vec::new();
+    };
+    let kind = match kind {
+        Kind::Tool => record::Kind::Tool,
+        Kind::Prompt => record::Kind::Prompt,
+        Kind::Resource => record::Kind::Resource,
+        Kind::Method => return Vec::new(),
+    };
+    let item = Item {
+        server: pattern.server.as_str(),
+        kind,
+        name: name.as_str(),
+    };
+    limits::describe(config, caller.agent(), caller.teams(), item)
+}
+
+fn limits_as_json(limits: &[Description]) -> Value {
+    let limit = |one: &Description| {
+        let under: Map<String, Value> = one
+            .counted_under
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), json!(value)))
+            .collect();
+        json!({"rule": one.rule, "allows": one.allows, "counted_under": under})
+    };
+    limits.iter().map(limit).collect()
+}
+
+fn limits_as_text(limits: &[Description]) -> String {
+    let mut page = String::new();
+    for one in limits {
+        let under: Vec<String> = one
+            .counted_under
+            .iter()
+            .map(|(key, value)| format!("{key} {value}"))
+            .collect();
+        let under = if under.is_empty() {
+            "everybody together".to_owned()
+        } else {
+            under.join(", ")
+        };
+        let allows = one.allows.join(", ");
+        let _ = writeln!(page, "limit {}: {allows}, counted under {under}", one.rule);
+    }
+    page
 }

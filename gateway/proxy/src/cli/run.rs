@@ -4,8 +4,9 @@ use std::{path::Path, process::ExitCode};
 
 use crate::{config, server, telemetry::logs};
 
-/// Runs the gateway that the file at `path` configures, until it is told to end.
-pub fn run(path: &Path) -> ExitCode {
+/// Runs the gateway that the file at `path` configures, until it is told to end. When it
+/// `takes_over`, another gateway with the same configuration hands it its listening sockets.
+pub fn run(path: &Path, takes_over: bool) -> ExitCode {
     let config = match config::load(path) {
         Ok(config) => config,
         Err(faults) => {
@@ -14,7 +15,7 @@ pub fn run(path: &Path) -> ExitCode {
         }
     };
     let _flushed_at_exit = logs::start(config.telemetry.log);
-    match server::serve(&config) {
+    match server::serve(path, &config, takes_over) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = super::chain(&error), "the gateway cannot run");

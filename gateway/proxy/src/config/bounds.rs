@@ -35,6 +35,40 @@ pub(super) const SUBJECTS_MAX: u64 = 10_000;
 pub(super) const CLAIMS_MAX: u64 = 16;
 pub(super) const PATTERNS_MAX: u64 = 1_000;
 
+pub(super) const ISSUERS_MAX: u64 = 32;
+pub(super) const ALGORITHMS_MAX: u64 = 9;
+pub(super) const AUDIENCES_MAX: u64 = 16;
+pub(super) const SCOPE_RULES_MAX: u64 = 1_000;
+pub(super) const SCOPES_MAX: u64 = 64;
+pub(super) const TEAMS_MAX: u64 = 64;
+pub(super) const API_KEYS_MAX: u64 = 10_000;
+pub(super) const AGENT_NAME_BYTES_MAX: usize = 256;
+/// A set of an issuer's public keys in a file.
+pub(super) const KEY_FILE_BYTES_MAX: u64 = MIB;
+
+pub(super) const VERSIONS_MAX: u64 = 16;
+pub(super) const CERTIFICATES_MAX: u64 = 64;
+pub(super) const PINS_MAX: u64 = 1_000;
+pub(super) const TOOLS_MAX: u64 = 1_000;
+pub(super) const KEYS_MAX: u64 = 8;
+pub(super) const KEY_CHARS_MIN: usize = 32;
+pub(super) const WEIGHT_MAX: u64 = 1_000_000;
+pub(super) const COUNT_MAX: u64 = 1_000;
+pub(super) const ATTEMPTS_MAX: u64 = 10;
+pub(super) const CALLS_MAX: u64 = 1_000_000;
+pub(super) const CAPACITY_MAX: u64 = 1_000_000;
+
+pub(super) const VERSION_NAME_BYTES_MAX: usize = 64;
+pub(super) const LIMITS_MAX: u64 = 2_000;
+pub(super) const BOOKS_MAX: u64 = 100;
+pub(super) const PRICES_MAX: u64 = 10_000;
+pub(super) const BURST_MAX: u64 = 1_000_000_000;
+pub(super) const CONCURRENT_MAX: u64 = 1_000_000;
+/// A bucket that takes longer to fill up again is a mistake.
+pub(super) const REFILL_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
+
+pub(super) const LIMIT_ID_BYTES_MAX: usize = 128;
+pub(super) const GLOB_BYTES_MAX: usize = 512;
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;
 pub(super) const DATABASE_NAME_BYTES_MAX: usize = 64;
@@ -48,6 +82,7 @@ pub(super) const DEPTH_MAX: u64 = 1_024;
 pub(super) const SPOOL_BYTES_MIN: u64 = 16 * MIB;
 pub(super) const SPOOL_BYTES_MAX: u64 = 16 * 1_024 * GIB;
 
+pub(super) const SKEW_MAX: Period = Period::from_ms(5 * MINUTE);
 pub(super) const READ_MIN: Period = Period::from_ms(SECOND);
 pub(super) const READ_MAX: Period = Period::from_ms(HOUR);
 pub(super) const CONNECT_MIN: Period = Period::from_ms(10);
@@ -58,3 +93,15 @@ pub(super) const IDLE_MIN: Period = Period::from_ms(10);
 pub(super) const IDLE_MAX: Period = Period::from_ms(24 * HOUR);
 pub(super) const KEEP_ALIVE_MIN: Period = Period::from_ms(100);
 pub(super) const KEEP_ALIVE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const CHECK_MIN: Period = Period::from_ms(100);
+pub(super) const CHECK_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const EJECT_MIN: Period = Period::from_ms(100);
+pub(super) const EJECT_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const WATCH_MIN: Period = Period::from_ms(SECOND);
+pub(super) const WATCH_MAX: Period = Period::from_ms(24 * HOUR);
+pub(super) const QUEUE_MIN: Period = Period::from_ms(1);
+pub(super) const QUEUE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const SESSION_MIN: Period = Period::from_ms(MINUTE);
+pub(super) const SESSION_MAX: Period = Period::from_ms(30 * 24 * HOUR);
+pub(super) const REDIS_MIN: Period = Period::from_ms(5);
+pub(super) const REDIS_MAX: Period = Period::from_ms(10 * SECOND);

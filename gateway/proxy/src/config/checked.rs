@@ -3,8 +3,12 @@
 //! Nothing here can be read from or written to a file, and nothing here is optional because a key was left out:
 //! defaults are filled in. Each stage compiles its own table from this. It never holds text that has yet to be parsed.
 
+mod auth;
+mod limits;
+mod traffic;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
@@ -13,15 +17,25 @@ use super::Secret;
 use super::condition::Condition;
 use super::pattern::Pattern;
 
+pub use auth::*;
+pub use limits::*;
+pub use traffic::*;
+
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub listen: Listen,
     pub admin: Admin,
+    /// `None`: callers have no identity.
+    pub auth: Option<Auth>,
     /// In the order of their names, at least one.
     pub servers: Vec<Server>,
     /// In the order of the file.
     pub access: Vec<AccessRule>,
+    pub sessions: Sessions,
+    pub limits: Vec<Limit>,
+    pub prices: Option<Prices>,
+    pub redis: Option<Redis>,
     pub requests: Requests,
     pub streams: Streams,
     pub audit: Audit,
@@ -46,6 +60,12 @@ pub struct Listen {
     /// Accepted values of `Origin` beside the listener's own, as browsers serialise them (`https://app.example.com`).
     pub origins: Vec<String>,
     pub tls: Option<ListenTls>,
+    /// At a time.
+    pub connections: u32,
+    /// From the first byte of a head to its last.
+    pub header_timeout: Duration,
+    /// Before and between requests.
+    pub idle_timeout: Duration,
 }
 
 /// Certificate files of the data listener. Both were parsed, and the key belongs to the certificate.
@@ -53,6 +73,17 @@ pub struct Listen {
 pub struct ListenTls {
     pub cert: PathBuf,
     pub key: PathBuf,
+    /// Further certificates with their keys, for clients that ask for another name.
+    pub further: Vec<(PathBuf, PathBuf)>,
+}
+
+impl ListenTls {
+    /// Every certificate with its key, the one for everybody first.
+    pub fn pairs(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        let further = self.further.iter();
+        let further = further.map(|(cert, key)| (cert.as_path(), key.as_path()));
+        std::iter::once((self.cert.as_path(), self.key.as_path())).chain(further)
+    }
 }
 
 /// The admin listener.
@@ -66,11 +97,21 @@ pub struct Admin {
 pub struct Server {
     /// `[a-z0-9][a-z0-9-]{0,62}`
     pub name: String,
-    /// At least one. `http` or `https`, with a host, without user information or fragment.
-    pub urls: Vec<Url>,
+    /// At least one.
+    pub versions: Vec<Version>,
+    pub balance: Balance,
+    pub health: Health,
+    pub retry: Retry,
+    pub canary: Option<Canary>,
+    pub mirror: Option<Mirror>,
+    pub pins: Vec<Pin>,
+    pub capacity: Capacity,
     pub protocol: Protocol,
     pub timeouts: Timeouts,
     pub tls: ServerTls,
+    pub auth: ServerAuth,
+    /// Audiences that are accepted beside the server's resource.
+    pub audiences: Vec<String>,
 }
 
 /// How to speak HTTP to a server.
@@ -101,6 +142,7 @@ pub struct ServerTls {
     pub ca: Option<PathBuf>,
     /// The name sent as SNI and looked for in the certificate, instead of the URL's host.
     pub server_name: Option<String>,
+    pub client: Option<ClientCertificate>,
 }
 
 /// One access rule.
@@ -136,6 +178,8 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Requests {
     pub body_bytes_max: u64,
+    /// Of all bodies together.
+    pub memory_bytes_max: u64,
     pub header_bytes_max: u64,
     pub depth_max: u32,
     /// For the body of a request.

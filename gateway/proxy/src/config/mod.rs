@@ -12,6 +12,7 @@ mod environment;
 mod fault;
 mod pattern;
 mod quantity;
+mod rate;
 mod raw;
 mod read;
 mod reference;
@@ -30,6 +31,7 @@ pub use condition::{Condition, Members, Uses};
 pub use fault::{Fault, Faults, Place};
 pub use pattern::{BadPattern, Glob, Kind, Pattern};
 pub use quantity::{Period, Size};
+pub use rate::{Rate, Span, Term};
 pub use secret::{MASK, Secret};
 pub use show::effective;
 

@@ -3,6 +3,11 @@
 //! The doc comments below are the reference that users read, and the JSON Schema is generated from these types.
 //! Nothing here is checked against anything else, and nothing outside this folder sees these types.
 
+mod access;
+mod auth;
+mod limits;
+pub(super) mod traffic;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -12,9 +17,9 @@ use super::Secret;
 use super::bounds;
 use super::quantity::{Period, Size};
 
-mod access;
-
 pub(super) use access::{AccessRule, OneOrMany, PATTERN};
+pub(super) use auth::*;
+pub(super) use limits::*;
 
 /// What an address looks like, for whoever wrote something else.
 pub(super) const ADDRESS: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
@@ -32,6 +37,8 @@ pub(super) struct Gateway {
     pub listen: Listen,
     /// Where operators look: `/metrics`, `/healthz`, `/readyz`, `/config`. An address with its port, or a map.
     pub admin: Admin,
+    /// Who may call. Left out: callers have no identity and come from this machine.
+    pub auth: Option<Auth>,
     /// The MCP servers by name. A client reaches `orders` at `/mcp/orders`.
     /// A name is 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::SERVERS_MAX))]
@@ -40,6 +47,15 @@ pub(super) struct Gateway {
     /// without `auth` everything is allowed.
     #[schemars(extend("maxItems" = bounds::ACCESS_RULES_MAX))]
     pub access: Vec<AccessRule>,
+    /// The ids of sessions of the earlier revisions.
+    pub sessions: traffic::Sessions,
+    /// How much callers may do. Several rules may be about one call; all of them must let it through.
+    #[schemars(extend("maxItems" = bounds::LIMITS_MAX))]
+    pub limits: Vec<Limit>,
+    /// What calls cost.
+    pub prices: Option<Prices>,
+    /// Shares limits between the replicas of a gateway. Left out: each counts for itself.
+    pub redis: Option<Redis>,
     /// What one request may be. What is larger or slower is refused.
     pub requests: Requests,
     /// Streams of server-sent events.
@@ -57,8 +73,13 @@ impl Default for Gateway {
         Self {
             listen: Listen::Address("127.0.0.1:8080".into()),
             admin: Admin::Address("127.0.0.1:9090".into()),
+            auth: None,
             servers: BTreeMap::new(),
             access: Vec::new(),
+            sessions: traffic::Sessions::default(),
+            limits: Vec::new(),
+            prices: None,
+            redis: None,
             requests: Requests::default(),
             streams: Streams::default(),
             audit: Audit::default(),
@@ -78,7 +99,7 @@ pub(super) enum Listen {
 }
 
 /// The data listener in detail.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["address"]))]
 pub(super) struct ListenDetails {
@@ -95,6 +116,29 @@ pub(super) struct ListenDetails {
     pub origins: Vec<String>,
     /// Serve HTTPS with this certificate.
     pub tls: Option<ListenTls>,
+    /// Connections at a time. One too many is answered with 503 and `Retry-After`.
+    #[schemars(extend("minimum" = 1, "maximum" = bounds::CAPACITY_MAX))]
+    pub connections: u32,
+    /// How long a client may take from the first byte of a request's head to its last.
+    #[schemars(extend("x-min-ms" = bounds::READ_MIN.ms, "x-max-ms" = bounds::READ_MAX.ms))]
+    pub header_timeout: Period,
+    /// How long a connection may be idle before and between requests.
+    #[schemars(extend("x-min-ms" = bounds::READ_MIN.ms, "x-max-ms" = bounds::READ_MAX.ms))]
+    pub idle_timeout: Period,
+}
+
+impl Default for ListenDetails {
+    fn default() -> Self {
+        Self {
+            address: String::new(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            tls: None,
+            connections: 20_000,
+            header_timeout: Period::from_ms(10_000),
+            idle_timeout: Period::from_ms(60_000),
+        }
+    }
 }
 
 /// The certificate of the data listener.
@@ -103,6 +147,22 @@ pub(super) struct ListenDetails {
 #[schemars(extend("required" = ["cert", "key"]))]
 pub(super) struct ListenTls {
     /// A PEM file: the certificate, then its intermediates. A relative path begins at the folder of the configuration.
+    #[schemars(extend("x-form" = FILE))]
+    pub cert: String,
+    /// A PEM file: the private key of that certificate.
+    #[schemars(extend("x-form" = FILE))]
+    pub key: String,
+    /// Further certificates. A client gets the first one that has the name it asks for, else the one above.
+    #[schemars(extend("maxItems" = bounds::CERTIFICATES_MAX))]
+    pub further: Vec<FurtherCertificate>,
+}
+
+/// One more certificate of the data listener.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["cert", "key"]))]
+pub(super) struct FurtherCertificate {
+    /// A PEM file: the certificate, then its intermediates.
     #[schemars(extend("x-form" = FILE))]
     pub cert: String,
     /// A PEM file: the private key of that certificate.
@@ -129,7 +189,7 @@ pub(super) struct AdminDetails {
     pub address: String,
 }
 
-/// One MCP server behind the gateway. It needs `url` or `urls`.
+/// One MCP server behind the gateway. It needs `url`, `urls` or `versions`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
@@ -139,12 +199,37 @@ pub(super) struct Server {
     /// The same server at several addresses, instead of `url`.
     #[schemars(extend("minItems" = 1, "maxItems" = bounds::URLS_MAX))]
     pub urls: Option<Vec<String>>,
+    /// Several versions of the server side by side, instead of `url`. A caller sees one of them: its session stays on
+    /// the version on which it began, and an agent without a session is given one by its name.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::VERSIONS_MAX))]
+    pub versions: Option<traffic::Versions>,
+    /// Which endpoint of a version takes a call that belongs to none.
+    pub balance: traffic::Balance,
+    /// Which endpoints take calls.
+    pub health: traffic::Health,
+    /// What is tried again when an exchange fails.
+    pub retry: traffic::Retry,
+    /// The watch over a new version.
+    pub canary: Option<traffic::Canary>,
+    /// Calls that are copied to another version.
+    pub mirror: Option<traffic::Mirror>,
+    /// Callers that always get one version. The first pin that fits decides.
+    #[schemars(extend("maxItems" = bounds::PINS_MAX))]
+    pub pins: Vec<traffic::Pin>,
+    /// How much the server is given at a time.
+    pub capacity: traffic::Capacity,
     /// How to speak HTTP to it.
     pub protocol: Protocol,
     /// How long it may take.
     pub timeouts: Timeouts,
     /// How to trust it, where its URL is `https`.
     pub tls: ServerTls,
+    /// What the gateway itself shows to it. Left out: nothing.
+    pub auth: ServerAuth,
+    /// Audiences of tokens for this server that are accepted beside its resource, for issuers that use names of their own:
+    /// `api://orders`.
+    #[schemars(extend("maxItems" = bounds::AUDIENCES_MAX))]
+    pub audiences: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -193,6 +278,8 @@ pub(super) struct ServerTls {
     pub ca: Option<String>,
     /// The name to ask for and to find in the certificate, instead of the URL's host.
     pub server_name: Option<String>,
+    /// The certificate that the gateway shows to a server which asks for one.
+    pub client: Option<traffic::ClientCertificate>,
 }
 
 /// What one request may be.
@@ -202,6 +289,10 @@ pub(super) struct Requests {
     /// The largest body.
     #[schemars(extend("minimum" = bounds::BODY_BYTES_MIN, "maximum" = bounds::BODY_BYTES_MAX))]
     pub body_bytes_max: Size,
+    /// The memory for the bodies of all requests that are under way. When it is full, further ones are refused with 503
+    /// and `Retry-After`.
+    #[schemars(extend("minimum" = bounds::SPOOL_BYTES_MIN, "maximum" = bounds::SPOOL_BYTES_MAX))]
+    pub memory_bytes_max: Size,
     /// The largest head: the names and values of all headers. There are at most 256 of them, whatever their size.
     #[schemars(extend("minimum" = bounds::HEADER_BYTES_MIN, "maximum" = bounds::HEADER_BYTES_MAX))]
     pub header_bytes_max: Size,
@@ -217,6 +308,7 @@ impl Default for Requests {
     fn default() -> Self {
         Self {
             body_bytes_max: Size(16 << 20),
+            memory_bytes_max: Size(512 << 20),
             header_bytes_max: Size(64 << 10),
             depth_max: 128,
             read_timeout: Period::from_ms(30_000),

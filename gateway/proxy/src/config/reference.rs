@@ -82,6 +82,11 @@ fn map_below(path: &str, field: &'static Value) -> Option<(String, &'static Valu
             return Some((format!("{path}{below}"), entry));
         }
     }
+    if let Some(item) = schema.get("items").map(resolve)
+        && item.get("properties").is_some()
+    {
+        return Some((format!("{path}[]"), item));
+    }
     let choices = list(schema, "anyOf").iter().map(resolve);
     let map = choices
         .into_iter()
@@ -113,6 +118,7 @@ fn value(field: &'static Value) -> String {
             bounded("period", min, max)
         }
         Some("secret") => "secret".to_owned(),
+        Some("money") => "amount".to_owned(),
         _ if has_type(schema, "boolean") => "`true` or `false`".to_owned(),
         _ if has_type(schema, "integer") => bounded("number", number("minimum"), number("maximum")),
         _ if has_type(schema, "array") => {

@@ -2,10 +2,12 @@
 //!
 //! A secret is never quoted in what is said about it, and neither is a value of the environment.
 
+use gantry_analytics::cost::Amount;
 use serde_json::Value;
 
 use super::fault::Shown;
 use super::quantity::{PERIOD_FORM, Period, SIZE_FORM, Size};
+use super::rate::MONEY_FORM;
 use super::schema::{choices, describe, has_type};
 use super::secret::MASK;
 use super::tree::{Reading, Scalar};
@@ -28,6 +30,7 @@ pub(super) fn read(scalar: &Scalar, schema: &Value) -> Result<Value, Wrong> {
     match format {
         Some("size") => return read_size(scalar, schema, &shown),
         Some("period") => return read_period(scalar, schema, &shown),
+        Some("money") => return read_money(scalar, &shown),
         _ => {}
     }
     let bare = has_type(schema, "boolean") || has_type(schema, "integer");
@@ -88,6 +91,13 @@ fn read_period(scalar: &Scalar, schema: &Value, shown: &Shown<'_>) -> Result<Val
     let min = bound("x-min-ms").map(Period::from_ms);
     let max = bound("x-max-ms").map(Period::from_ms);
     within(period, min, max, shown)
+}
+
+fn read_money(scalar: &Scalar, shown: &Shown<'_>) -> Result<Value, Wrong> {
+    match Amount::parse(&scalar.text) {
+        Some(amount) => Ok(amount.to_string().into()),
+        None => Err((format!("`{shown}` is not an amount"), MONEY_FORM.to_owned())),
+    }
 }
 
 fn within<T: PartialOrd + ToString>(

@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use super::quantity::{PERIOD_FORM, SIZE_FORM};
+use super::rate::MONEY_FORM;
 use super::raw::Gateway;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(generate);
@@ -65,6 +66,7 @@ pub(super) fn describe(schema: &Value) -> String {
     let words = match schema.get("format").and_then(Value::as_str) {
         Some("size") => SIZE_FORM,
         Some("period") => PERIOD_FORM,
+        Some("money") => MONEY_FORM,
         Some("secret") => "text in quotes, `${VARIABLE}` or `file:PATH`",
         _ if has_type(schema, "boolean") => "`true` or `false`",
         _ if has_type(schema, "integer") => "a whole number",

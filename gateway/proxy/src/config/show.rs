@@ -2,6 +2,9 @@
 //!
 //! What it prints reads back as the same configuration, but for the secrets: a masked one stays `***`.
 
+mod limits;
+mod traffic;
+
 use std::fmt::Display;
 
 use url::Url;
@@ -13,19 +16,29 @@ use super::quantity::{Period, Size};
 use super::read::is_ambiguous_word;
 use super::secret::MASK;
 
+mod auth;
+
 /// The configuration in the words of its file.
 pub fn effective(checked: &Checked) -> String {
     let mut page = Page::default();
     page.map("listen", |page| listen(page, &checked.listen));
     page.map("admin", |page| page.text("address", checked.admin.address));
+    if let Some(one) = &checked.auth {
+        page.map("auth", |page| auth::auth(page, one));
+    }
     page.map("servers", |page| {
         for one in &checked.servers {
             page.map(&one.name, |page| server(page, one));
         }
     });
     page.items("access", &checked.access, access_rule);
+    page.map("sessions", |page| {
+        traffic::sessions(page, &checked.sessions)
+    });
+    limits::write(&mut page, checked);
     page.map("requests", |page| {
         page.text("body_bytes_max", Size(checked.requests.body_bytes_max));
+        page.text("memory_bytes_max", Size(checked.requests.memory_bytes_max));
         page.text("header_bytes_max", Size(checked.requests.header_bytes_max));
         page.bare("depth_max", checked.requests.depth_max);
         page.period("read_timeout", checked.requests.read_timeout);
@@ -48,19 +61,25 @@ fn listen(page: &mut Page, listen: &Listen) {
     page.text("address", listen.address);
     page.list("hosts", &listen.hosts);
     page.list("origins", &listen.origins);
+    page.bare("connections", listen.connections);
+    page.period("header_timeout", listen.header_timeout);
+    page.period("idle_timeout", listen.idle_timeout);
     if let Some(tls) = &listen.tls {
         page.map("tls", |page| {
             page.text("cert", tls.cert.display());
             page.text("key", tls.key.display());
+            if !tls.further.is_empty() {
+                page.items("further", &tls.further, |page, (cert, key)| {
+                    page.text("cert", cert.display());
+                    page.text("key", key.display());
+                });
+            }
         });
     }
 }
 
 fn server(page: &mut Page, server: &Server) {
-    page.list(
-        "urls",
-        &server.urls.iter().map(shown_url).collect::<Vec<_>>(),
-    );
+    traffic::versions(page, server);
     page.text(
         "protocol",
         match server.protocol {
@@ -74,12 +93,24 @@ fn server(page: &mut Page, server: &Server) {
         page.period("answer", server.timeouts.answer);
         page.period("idle", server.timeouts.idle);
     });
-    if server.tls.ca.is_some() || server.tls.server_name.is_some() {
+    let tls = &server.tls;
+    if tls.ca.is_some() || tls.server_name.is_some() || tls.client.is_some() {
         page.map("tls", |page| {
-            page.optional("ca", server.tls.ca.as_ref().map(|ca| ca.display()));
-            page.optional("server_name", server.tls.server_name.as_ref());
+            page.optional("ca", tls.ca.as_ref().map(|ca| ca.display()));
+            page.optional("server_name", tls.server_name.as_ref());
+            if let Some(client) = &tls.client {
+                page.map("client", |page| {
+                    page.text("cert", client.cert.display());
+                    page.text("key", client.key.display());
+                });
+            }
         });
     }
+    auth::server(page, &server.auth);
+    if !server.audiences.is_empty() {
+        page.list("audiences", &server.audiences);
+    }
+    traffic::traffic(page, server);
 }
 
 fn access_rule(page: &mut Page, rule: &AccessRule) {

@@ -23,7 +23,7 @@ impl Guardrails {
 }
 
 /// A message that may leave for its server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Screened {
     headers: HeaderMap,
     body: Bytes,

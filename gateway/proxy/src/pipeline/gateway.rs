@@ -1,36 +1,80 @@
 //! Everything that a request needs, as one configuration built it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use gantry_analytics::Log;
+use gantry_analytics::{
+    Log,
+    cost::{Book, Prices},
+};
 use gantry_mcp::frame::Bounds;
 
 use crate::{
-    auth::Identity,
-    config::Checked,
+    auth::{Credentials, Fetcher, FetcherError, Identity},
+    config::{Checked, Measure, PriceBook},
     guardrails::Guardrails,
-    limits::Limits,
+    limits::{Ledger, Limits},
     policy::Policy,
-    routing::Routes,
+    routing::{Routes, Seals},
     telemetry::metrics::Metrics,
     upstream::{PoolError, Pools, Upstream},
 };
+
+/// What outlives configurations.
+#[derive(Clone)]
+pub struct Lasting {
+    /// The connections to all servers.
+    pub upstream: Arc<Upstream>,
+    /// The connections to authorization servers.
+    pub fetcher: Arc<Fetcher>,
+    /// What limits have counted.
+    pub ledger: Arc<Ledger>,
+    /// The trail.
+    pub log: Log,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// What seals session ids where the configuration names no keys.
+    pub session_key: [u8; 32],
+}
+
+/// Why a checked configuration cannot be put into effect.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// A server's endpoints cannot be built.
+    #[error(transparent)]
+    Pools(#[from] PoolError),
+    /// Its authorization servers cannot be asked.
+    #[error(transparent)]
+    Fetcher(#[from] FetcherError),
+}
 
 /// One configuration, compiled. Immutable: a change builds a whole new one, and a request keeps
 /// the one that it started with.
 pub struct Gateway {
     /// Who counts as a caller.
     pub identity: Identity,
+    /// What the gateway shows to servers.
+    pub credentials: Credentials,
     /// What callers may do.
     pub policy: Policy,
     /// How much they may do.
     pub limits: Limits,
+    /// What calls cost.
+    pub prices: Prices,
+    /// The claim that names a caller's tenant.
+    pub tenant_claim: Option<String>,
+    /// What has been counted for limits; outlives configurations.
+    pub ledger: Arc<Ledger>,
     /// What may pass.
     pub guardrails: Guardrails,
     /// Where calls go.
     pub routes: Routes,
     /// The endpoints behind the routes.
-    pub pools: Pools,
+    pub pools: Arc<Pools>,
+    /// What opens and seals session ids.
+    pub seals: Arc<Seals>,
     /// How messages are read.
     pub bounds: Bounds,
     /// Silence on an event stream after which a comment is sent.
@@ -46,23 +90,55 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Compiles a checked configuration on top of what outlives it.
+    /// Compiles a checked configuration on top of what outlives it. What the `previous` one has
+    /// learned and holds is carried on.
     ///
     /// # Errors
-    /// [`PoolError`] when a file that a server names cannot be read.
+    /// [`CompileError`] when a file that it names has become unusable.
     pub fn compile(
         config: &Checked,
-        upstream: Arc<Upstream>,
-        log: Log,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, PoolError> {
+        lasting: Lasting,
+        previous: Option<&Self>,
+    ) -> Result<Self, CompileError> {
+        let Lasting {
+            upstream,
+            fetcher,
+            ledger,
+            log,
+            metrics,
+            session_key,
+        } = lasting;
+        // What can fail comes first: until then nothing has changed.
+        let identity = Identity::compile(config, &fetcher)?;
+        let credentials = Credentials::compile(config, &fetcher)?;
+        let routes = previous.map(|gateway| &gateway.routes);
+        let pools = previous.map(|gateway| &*gateway.pools);
+        let pools = Arc::new(Pools::compile(config, &metrics, pools)?);
+        let names: Vec<&str> = config
+            .servers
+            .iter()
+            .map(|server| server.name.as_str())
+            .collect();
+        metrics.serve(&names);
+        if needs_tokens(config) {
+            // Before the first call has to wait for it.
+            ledger.tokens();
+        }
         Ok(Self {
-            identity: identity(config.insecure.anonymous, config.listen.address),
+            identity,
+            credentials,
             policy: Policy::compile(config),
-            limits: Limits::none(),
+            limits: Limits::compile(config, &ledger),
+            prices: prices(config),
+            tenant_claim: config
+                .prices
+                .as_ref()
+                .and_then(|prices| prices.tenant_claim.clone()),
+            ledger,
             guardrails: Guardrails::none(),
-            routes: Routes::compile(config),
-            pools: Pools::compile(config)?,
+            routes: Routes::compile(config, routes, Instant::now()),
+            pools,
+            seals: Arc::new(seals(config, &session_key)),
             bounds: Bounds {
                 depth_max: config.requests.depth_max as usize,
             },
@@ -75,10 +151,25 @@ impl Gateway {
     }
 }
 
-fn identity(anonymous_anywhere: bool, listen: SocketAddr) -> Identity {
-    if anonymous_anywhere && !listen.ip().is_loopback() {
-        Identity::AnonymousAnywhere
-    } else {
-        Identity::AnonymousLocal
+fn seals(config: &Checked, own: &[u8; 32]) -> Seals {
+    let sessions = &config.sessions;
+    let keys = sessions.keys.iter().map(|key| key.expose().as_bytes());
+    match sessions.keys.is_empty() {
+        true => Seals::new([own.as_slice()], sessions.lifetime),
+        false => Seals::new(keys, sessions.lifetime),
     }
+}
+
+fn prices(config: &Checked) -> Prices {
+    let books = config.prices.iter().flat_map(|prices| &prices.books);
+    let book = |book: &PriceBook| Book::new(&book.name, book.valid_from_us, book.prices.clone());
+    Prices::new(books.map(book).collect())
+}
+
+fn needs_tokens(config: &Checked) -> bool {
+    let books = config.prices.iter().flat_map(|prices| &prices.books);
+    let mut prices = books.flat_map(|book| &book.prices);
+    let mut measures = config.limits.iter().flat_map(|limit| &limit.measures);
+    prices.any(|price| price.rates.needs_tokens())
+        || measures.any(|measure| matches!(measure, Measure::Tokens(_)))
 }

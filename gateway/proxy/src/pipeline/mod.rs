@@ -3,18 +3,24 @@
 //! [`run`] holds all branching of the request path; the stages are leaves. [`Trail`] gathers one
 //! fact per stage and is closed exactly once, into the record. Nothing here opens a socket.
 
+mod canary;
 mod gateway;
+mod lesson;
+mod mirror;
 mod refusal;
 mod request;
 pub mod review;
 mod run;
 mod settle;
 mod trail;
+mod usage;
 
-pub use gateway::Gateway;
+pub use gateway::{CompileError, Gateway, Lasting};
+pub use lesson::{Lesson, Listening};
+pub use mirror::Original;
 pub use refusal::{Answer, Refusal};
 pub use request::Request;
 pub use review::{Review, Reviewed, Unreviewable};
-pub use run::{Reply, run};
+pub use run::{Reply, identify, run};
 pub use settle::{Unsettled, settle};
 pub use trail::{Ending, Entry, Trail};

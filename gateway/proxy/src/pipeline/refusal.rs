@@ -11,12 +11,20 @@ use gantry_mcp::{frame::Malformed, headers::Mismatch, jsonrpc};
 
 use super::Unreviewable;
 use crate::{
-    auth::Unauthenticated, config::Kind, guardrails::Blocked, limits::Limited, policy::Denied,
-    routing::UnknownServer, upstream::Failed,
+    auth::{Cause, InsufficientScope, NoCredential, Unauthenticated},
+    config::Kind,
+    guardrails::Blocked,
+    limits::Limited,
+    policy::Denied,
+    routing::{UnknownServer, UnknownSession},
+    upstream::Failed,
 };
 
 /// When a caller may try again after the gateway could not keep its own promises.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// When a caller may try again that found a server full.
+const OVERLOAD_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Every way in which a request ends before an answer of the server reaches the caller.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +58,9 @@ pub enum Refusal {
         /// The JSON text of the request's id, where it stood early enough to be read.
         id: Option<String>,
     },
+    /// The bodies of other requests take all the memory there is for them.
+    #[error("there is no memory for the request body")]
+    NoMemory,
     /// The body did not arrive within `requests.read_timeout`.
     #[error("request body did not arrive in time")]
     BodyTimeout,
@@ -71,9 +82,21 @@ pub enum Refusal {
     /// Nobody knows the caller.
     #[error("{0}")]
     Unauthenticated(#[from] Unauthenticated),
+    /// The caller may do this, but not with the token that it came with.
+    #[error("{0}")]
+    Insufficient(#[from] InsufficientScope),
+    /// The gateway has nothing to show to the server.
+    #[error("{0}")]
+    Credential(#[from] NoCredential),
+    /// The server does not accept the gateway.
+    #[error("the server answers 401 to the gateway: check its `auth`")]
+    Rejected,
     /// The caller may not do this.
     #[error("{0}")]
     Denied(#[from] Denied),
+    /// The session does not exist, for this caller at this server.
+    #[error(transparent)]
+    UnknownSession(#[from] UnknownSession),
     /// A limit is reached.
     #[error("{0}")]
     Limited(#[from] Limited),
@@ -107,6 +130,8 @@ pub struct Answer {
     pub data: Option<String>,
     /// `Retry-After`, in whole seconds.
     pub retry_after: Option<Duration>,
+    /// `WWW-Authenticate` (RFC 6750 section 3).
+    pub challenge: Option<String>,
 }
 
 impl Refusal {
@@ -131,11 +156,37 @@ impl Refusal {
             ),
             Self::Malformed(fault) => (400, fault.code(), fault.to_string()),
             Self::Mismatch(fault) => (fault.http_status, fault.code, fault.to_string()),
-            Self::Unauthenticated(_) => (401, INVALID_REQUEST, "authentication required".into()),
+            Self::Unauthenticated(fault) => {
+                (fault.status(), INVALID_REQUEST, fault.public().into())
+            }
+            Self::Insufficient(_) => (403, INVALID_REQUEST, "the call needs more scopes".into()),
+            Self::Credential(NoCredential::NoToken { .. }) => (
+                403,
+                INVALID_REQUEST,
+                "this MCP server can be called with an access token only".into(),
+            ),
+            Self::Credential(_) | Self::Rejected => (
+                502,
+                INTERNAL_ERROR,
+                "the MCP server does not accept the gateway".into(),
+            ),
             Self::Denied(denied) => {
                 let (code, message) = denied_words(denied.kind);
                 (403, code, message.into())
             }
+            Self::UnknownSession(_) | Self::Failed(Failed::SessionLost { .. }) => {
+                (404, INVALID_REQUEST, "no such session".into())
+            }
+            Self::Failed(Failed::CircuitOpen { .. } | Failed::Overloaded { .. }) => (
+                503,
+                INTERNAL_ERROR,
+                "the MCP server takes no more calls right now".into(),
+            ),
+            Self::Limited(Limited::Unavailable { .. }) => (
+                503,
+                INTERNAL_ERROR,
+                "the gateway accepts no calls right now".into(),
+            ),
             Self::Limited(_) => (429, INTERNAL_ERROR, "rate limit reached".into()),
             Self::Blocked(_) => (400, INVALID_REQUEST, "blocked by a guardrail".into()),
             Self::Failed(fault) if fault.is_timeout() => (
@@ -163,6 +214,11 @@ impl Refusal {
                 INTERNAL_ERROR,
                 "the MCP server's answer cannot be inspected".into(),
             ),
+            Self::NoMemory => (
+                503,
+                INTERNAL_ERROR,
+                "the gateway accepts no calls right now".into(),
+            ),
             Self::Stopping => (503, INTERNAL_ERROR, self.to_string()),
             Self::Unrecorded => (
                 503,
@@ -176,21 +232,31 @@ impl Refusal {
             message,
             data: self.data(),
             retry_after: self.retry_after(),
+            challenge: self.challenge().map(str::to_owned),
         }
     }
 
     /// What the record says happened.
     pub fn outcome(&self) -> Outcome {
         match self {
+            Self::Unauthenticated(fault) if is_unavailable(fault) => Outcome::GatewayError,
             Self::Unauthenticated(_) => Outcome::Unauthenticated,
-            Self::Denied(_) | Self::Host(_) | Self::Origin(_) => Outcome::Denied,
+            Self::Insufficient(_) | Self::Credential(NoCredential::NoToken { .. }) => {
+                Outcome::Denied
+            }
+            Self::Credential(_) | Self::Rejected => Outcome::UpstreamError,
+            Self::Denied(_) | Self::UnknownSession(_) | Self::Host(_) | Self::Origin(_) => {
+                Outcome::Denied
+            }
+            Self::Limited(Limited::Unavailable { .. }) => Outcome::GatewayError,
             Self::Limited(_) => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Guardrail,
             Self::Failed(Failed::Abandoned) => Outcome::Cancelled,
             Self::Failed(Failed::Request { .. }) => Outcome::BadRequest,
+            Self::Failed(Failed::Overloaded { .. }) => Outcome::GatewayError,
             Self::Failed(fault) if fault.is_timeout() => Outcome::Timeout,
             Self::Failed(_) | Self::Unreviewable(_) => Outcome::UpstreamError,
-            Self::Unrecorded | Self::Stopping => Outcome::GatewayError,
+            Self::Unrecorded | Self::Stopping | Self::NoMemory => Outcome::GatewayError,
             _ => Outcome::BadRequest,
         }
     }
@@ -199,9 +265,27 @@ impl Refusal {
     pub fn rule(&self) -> Option<Arc<str>> {
         match self {
             Self::Denied(denied) => Some(Arc::clone(&denied.rule)),
-            Self::Limited(limited) => Some(limited.rule.into()),
+            Self::Limited(limited) => Some(Arc::clone(limited.rule())),
             Self::Blocked(blocked) => Some(blocked.rule.into()),
             _ => None,
+        }
+    }
+
+    /// What counts the call by what, where a limit refused it.
+    pub fn limited(&self) -> Option<(Arc<str>, &'static str)> {
+        match self {
+            Self::Limited(limited) => limited.counted(),
+            _ => None,
+        }
+    }
+
+    /// Whether the server could not be reached, so that nothing of the call got there.
+    pub fn is_unreached(&self) -> bool {
+        match self {
+            Self::Failed(fault) => fault.is_unreached(),
+            // Without a credential of the gateway's own nothing is sent.
+            Self::Credential(_) => true,
+            _ => false,
         }
     }
 
@@ -223,11 +307,27 @@ impl Refusal {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Limited(limited) => Some(limited.retry_after),
+            Self::Limited(limited) => Some(limited.retry_after()),
+            Self::Failed(Failed::CircuitOpen { left, .. }) => Some(*left),
+            Self::Failed(Failed::Overloaded { .. }) | Self::NoMemory => Some(OVERLOAD_RETRY_AFTER),
             Self::Unrecorded | Self::Stopping => Some(RETRY_AFTER),
+            Self::Unauthenticated(fault) if is_unavailable(fault) => Some(RETRY_AFTER),
             _ => None,
         }
     }
+
+    fn challenge(&self) -> Option<&str> {
+        match self {
+            Self::Unauthenticated(fault) => fault.challenge(),
+            Self::Insufficient(fault) => fault.challenge.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether nobody can say who calls, through no fault of the caller's.
+fn is_unavailable(fault: &Unauthenticated) -> bool {
+    matches!(fault.cause(), Cause::Unavailable(_))
 }
 
 /// What a caller is told of something that it may not use: the same as of something that does not

@@ -4,11 +4,9 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use gantry_mcp::headers::{Head, Mismatch};
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
-use crate::upstream::Verb;
-
-pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+use crate::{auth::Caller, upstream::Verb};
 
 /// One request at `/mcp/{server}`.
 #[derive(Debug)]
@@ -17,7 +15,9 @@ pub struct Request {
     pub verb: Verb,
     /// The `{server}` of the path.
     pub server: String,
-    /// All headers, as they came.
+    /// Who sent it: known before the body was read.
+    pub caller: Caller,
+    /// All headers as they came, but for the caller's credentials.
     pub headers: HeaderMap,
     /// The whole body; empty unless the verb is POST.
     pub body: Bytes,

@@ -1,25 +1,37 @@
 //! The request, top to bottom. The order is the product's promise: a denied call spends no quota,
 //! a refused call never reaches a server, and every exit is recorded.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    net::IpAddr,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use gantry_mcp::{
     frame::{self, Frame},
     headers::{self, Era},
-    method::Method,
+    method::{Kind, Method},
     session,
 };
 
+use http::StatusCode;
+
 use super::{
-    Gateway, Refusal, Request, Review, Trail,
-    request::{SESSION_ID, mirrored},
+    Gateway, Lesson, Original, Refusal, Request, Review, Trail, mirror,
+    request::mirrored,
+    usage::{self, Usage},
 };
 use crate::{
-    auth, guardrails, limits,
+    auth::{self, Arriving, Caller},
+    guardrails,
+    limits::{self, Now},
     policy::{self, Asked},
-    routing,
-    upstream::{Exchange, Terms, Verb},
+    routing::{self, Circumstances, SESSION_ID},
+    upstream::{Exchange, OwnHeaders, Terms, Verb},
 };
+
+/// What a client declares that takes tasks (SEP-2663).
+const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// A server's answer under way, and how it is to be delivered.
 pub struct Reply {
@@ -31,6 +43,34 @@ pub struct Reply {
     pub endless: bool,
     /// What the answer has to pass; `None` where it goes through untouched.
     pub review: Option<Review>,
+    /// What can be learned from the answer.
+    pub lesson: Option<Lesson>,
+    /// What the answer is compared with.
+    pub original: Option<Original>,
+}
+
+/// Identifies the sender of a request whose body nobody has read yet, whatever its method: who is
+/// not known costs no more than that.
+///
+/// # Errors
+/// [`Refusal::Server`] and [`Refusal::Unauthenticated`].
+pub async fn identify(
+    gateway: &Gateway,
+    arriving: &Arriving<'_>,
+    trail: &mut Trail,
+) -> Result<Caller, Refusal> {
+    // Where nobody has to prove anything, the message is read first, so that the refusal has its id.
+    if let Some(server) = arriving.server
+        && gateway.identity.is_known()
+    {
+        gateway.routes.find(server)?;
+    }
+    let identified = auth::identify(&gateway.identity, arriving).await;
+    let caller = identified.inspect_err(|fault| {
+        gateway.metrics.unidentified(fault.cause().reason());
+    })?;
+    trail.identified(&caller, usage::tenant(gateway, &caller));
+    Ok(caller)
 }
 
 /// Takes a request through every stage and begins the exchange with its server.
@@ -48,6 +88,7 @@ pub async fn run(
     let Request {
         verb,
         server,
+        caller,
         headers,
         body,
         client,
@@ -64,41 +105,80 @@ pub async fn run(
     }
     let server = gateway.routes.find(&server)?;
 
-    let caller = auth::identify(gateway.identity, client)?;
-    trail.identified(&caller);
-
     let asked = Asked::read(call.as_ref(), verb.as_str());
     let permit = policy::check(&gateway.policy, caller, server.name(), &asked)?;
     trail.permitted(&permit);
+    gateway
+        .identity
+        .cover(permit.caller(), server.name(), asked.tool())?;
 
-    let ticket = limits::admit(&gateway.limits, &permit)?;
-    let terms = terms(verb, era, asked.method);
+    let about = circumstances(call.as_ref(), era, &headers, client);
+    let claim = routing::claim(server, &permit, &gateway.seals, about)?;
+
+    let item = call
+        .as_ref()
+        .and_then(|frame| usage::item(server.name(), frame));
+    let (ticket, tab) = limits::admit(&gateway.limits, &permit, item, Now::read()).await?;
+    let arguments = call
+        .as_ref()
+        .and_then(|frame| usage::arguments(frame, &body));
+    let usage = Usage::begin(
+        gateway,
+        tab,
+        item,
+        trail.tenant(),
+        arguments,
+        trail.started_us(),
+    );
+    trail.admitted(usage);
     let review = Review::of(&permit, &asked, era);
     let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
-    let target = routing::choose(server, &permit, &screened);
+    let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
+    trail.routed(&target);
+    let terms = terms(
+        verb,
+        era,
+        asked.method,
+        target.repeats(asked.method, asked.tool()),
+    );
 
     if terms.endless {
         trail.endless();
     }
+    let caller = permit.caller();
+    let own = OwnHeaders {
+        traceparent: trail.traceparent(),
+        credential: gateway.credentials.obtain(server.name(), caller).await?,
+    };
     trail.sending();
-    let traceparent = trail.traceparent();
+    let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
+    let original = target
+        .mirrored(asked.method, asked.tool(), rand::random())
+        .map(|copy| mirror::send(gateway, copy, screened.clone(), own.clone()));
     let sent = gateway.upstream.send(
         &gateway.pools,
         terms,
         ticket,
         target,
         screened,
-        &traceparent,
-        trail.attempts(),
+        &own,
+        trail.effort(),
         departure,
     );
     let exchange = sent.await?;
     trail.answering(&exchange);
+    if exchange.status() == StatusCode::UNAUTHORIZED && gateway.identity.is_known() {
+        // It is the gateway that the server does not accept; a caller's token is not at fault.
+        gateway.credentials.forget(server.name(), caller).await;
+        return Err(Refusal::Rejected);
+    }
     Ok(Reply {
         exchange,
         cancellable: terms.cancellable,
         endless: terms.endless,
         review,
+        lesson,
+        original,
     })
 }
 
@@ -120,15 +200,40 @@ fn check_headers(
     }
 }
 
+/// What routing goes by, beside the caller.
+fn circumstances<'a>(
+    call: Option<&Frame<'_>>,
+    era: Option<Era>,
+    headers: &'a http::HeaderMap,
+    client: IpAddr,
+) -> Circumstances<'a> {
+    let call = call.and_then(Frame::call);
+    let known = call.and_then(|call| call.known());
+    let declares_tasks = call.and_then(|call| call.params.meta.client_capabilities);
+    let about_tasks = known.is_some_and(|method| method.kind() == Kind::Task)
+        || declares_tasks.is_some_and(|raw| raw.get().contains(TASKS));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Circumstances {
+        client,
+        headers,
+        in_session: !matches!(era, Some(Era::Modern(_))),
+        opens_session: known == Some(Method::Initialize),
+        about_tasks,
+        now_s: now.map_or(0, |age| age.as_secs()),
+        random: rand::random(),
+    }
+}
+
 /// Closing means cancelling in the modern era, and for streams that a client opened for itself; in
 /// the legacy era a broken connection must not be read as a cancellation (2025-11-25, "Sending
 /// Messages to the Server").
-fn terms(verb: Verb, era: Option<Era>, method: &str) -> Terms {
+fn terms(verb: Verb, era: Option<Era>, method: &str, repeatable: bool) -> Terms {
     let modern = matches!(era, Some(Era::Modern(_)));
     let listen = modern && Method::parse(method).is_some_and(Method::is_listen);
     Terms {
         verb,
         cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
+        repeatable: repeatable && verb == Verb::Post,
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gantry_analytics::log::AppendError;
 
-use super::{Entry, Gateway};
-use crate::telemetry::metrics::Operation;
+use super::{Entry, Gateway, canary};
+use crate::telemetry::metrics::{Operation, Spent};
 
 /// The record could not be written: the answer must not be given as if it had been.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +20,10 @@ pub struct Unsettled {
 ///
 /// # Errors
 /// [`Unsettled`] when the trail did not take the record.
-pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
-    let record = entry.record();
+pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled> {
+    entry.tally().await;
+    let attrs = entry.attrs();
+    let record = entry.record(&attrs);
     let appended = gateway.log.append(record.encode()).await;
     gateway.metrics.observe(&Operation {
         server: record.server,
@@ -37,6 +39,18 @@ pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
         response_bytes: record.resp_bytes,
         endless: entry.is_endless(),
     });
+    canary::watch(gateway, &entry, &record).await;
+    gateway.metrics.spent(&Spent {
+        tenant: record.tenant,
+        team: record.team,
+        server: record.server,
+        tokens_in: record.tokens_in,
+        tokens_out: record.tokens_out,
+        cost: record.cost,
+    });
+    if let Some((scope, unit)) = entry.limited() {
+        gateway.metrics.limited(scope, unit);
+    }
     let event_id = match &appended {
         Ok(id) => id.to_string(),
         Err(_) => String::new(),

@@ -60,6 +60,14 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// The tool that is called.
+    pub fn tool(&self) -> Option<&'a str> {
+        match self.object {
+            Object::Tool(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the answer may hold lists, or news about resources: that of the list methods, and any
     /// stream of a client's own, on which a legacy server may finish answers that broke off.
     pub fn is_answered_by_lists(&self) -> bool {

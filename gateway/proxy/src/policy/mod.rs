@@ -75,7 +75,8 @@ impl Policy {
     /// denied; otherwise everything is that no rule allows.
     pub fn compile(config: &Checked) -> Self {
         let servers = config.servers.iter().map(|server| server.name.as_str());
-        Self::new(&config.access, servers, !config.access.is_empty())
+        let in_force = !config.access.is_empty() || config.auth.is_some();
+        Self::new(&config.access, servers, in_force)
     }
 
     fn new<'a>(
@@ -179,7 +180,7 @@ impl View {
     }
 }
 
-/// Why a caller may not do this.
+/// Why a caller may not do this. The trail is searched for calls whose error begins with these words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("denied by rule {rule}")]
 pub struct Denied {

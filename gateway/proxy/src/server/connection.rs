@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use pingora_core::{Error, ErrorType, Result, protocols::http::ServerSession};
 use pingora_http::ResponseHeader;
 use pingora_timeout::fast_timeout::fast_timeout;
@@ -28,6 +29,15 @@ pub(super) async fn write_head(session: &mut ServerSession, head: ResponseHeader
     match fast_timeout(WRITE_TIMEOUT, written).await {
         Ok(written) => written,
         Err(_) => Error::e_explain(ErrorType::WriteTimedout, "writing a response head"),
+    }
+}
+
+/// Writes a piece of an answer's body within the same bound, or its end.
+pub(super) async fn write_body(session: &mut ServerSession, bytes: Bytes, end: bool) -> Result<()> {
+    // Over HTTP/2, a caller that reads nothing gives no room to write, and Pingora would wait.
+    match fast_timeout(WRITE_TIMEOUT, session.write_response_body(bytes, end)).await {
+        Ok(written) => written,
+        Err(_) => Error::e_explain(ErrorType::WriteTimedout, "writing a response body"),
     }
 }
 

@@ -4,7 +4,7 @@
 //! which Pingora's own proxy path reads only after the peer has been chosen. The hooks share three
 //! things: the snapshot that the request started with, its trail, and nothing else.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -15,9 +15,17 @@ use pingora_core::{
 use pingora_proxy::{ProxyHttp, Session};
 use tokio::sync::watch;
 
-use super::{connection, inbound, origin::Door, outbound, refuse};
+use super::{
+    connection,
+    inbound::{self, Room},
+    intake::{self, Memory, Reserved},
+    metadata,
+    origin::Door,
+    outbound, refuse,
+};
 use crate::{
-    pipeline::{self, Ending, Gateway, Refusal, Trail, settle},
+    auth::Arriving,
+    pipeline::{self, Ending, Gateway, Refusal, Request, Trail, settle},
     upstream::Failed,
 };
 
@@ -25,6 +33,8 @@ use crate::{
 pub(super) struct Snapshot {
     pub gateway: Gateway,
     pub door: Door,
+    /// For the bodies of requests.
+    pub memory: Memory,
     /// True once the process can wait no longer for what is under way.
     pub stop: watch::Receiver<bool>,
 }
@@ -52,6 +62,7 @@ impl ProxyHttp for Data {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        intake::begun(&session.downstream_session);
         answer(&mut session.downstream_session, ctx).await;
         Ok(true)
     }
@@ -61,8 +72,9 @@ impl ProxyHttp for Data {
         Error::e_explain(ErrorType::InternalError, "a request was not answered")
     }
 
-    async fn logging(&self, _: &mut Session, _: Option<&Error>, ctx: &mut Context) {
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, ctx: &mut Context) {
         close(ctx, Ending::cancelled(None)).await;
+        intake::ended(&session.downstream_session);
     }
 }
 
@@ -92,9 +104,18 @@ async fn answer(session: &mut ServerSession, ctx: &mut Context) {
 
 async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     let snapshot = Arc::clone(&ctx.snapshot);
-    let Snapshot { gateway, door, .. } = snapshot.as_ref();
+    let Snapshot {
+        gateway,
+        door,
+        memory,
+        ..
+    } = snapshot.as_ref();
     if is_preflight(session, door) {
         let _ = refuse::preflight(session).await;
+        return;
+    }
+    if let Some(document) = metadata::find(session, gateway, door) {
+        let _ = metadata::write(session, document).await;
         return;
     }
     let head = session.req_header();
@@ -106,7 +127,12 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     if let Ok(server) = gateway.routes.find(server) {
         trail.addressed(server);
     }
-    let refused = match inbound::read(session, door, &gateway.requests, trail).await {
+    let mut reserved = Reserved::default();
+    let room = Room {
+        memory,
+        reserved: &mut reserved,
+    };
+    let refused = match receive(session, gateway, door, room, trail).await {
         Ok(request) => {
             let _in_flight = gateway.metrics.in_flight(&request.server);
             let departure = connection::departure(session);
@@ -120,6 +146,29 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     if let Err(refusal) = refused {
         refuse_call(session, ctx, refusal).await;
     }
+}
+
+/// Takes a request in: who sends it is known before its body is read.
+async fn receive(
+    session: &mut ServerSession,
+    gateway: &Gateway,
+    door: &Door,
+    room: Room<'_>,
+    trail: &mut Trail,
+) -> Result<Request, Refusal> {
+    let head = session.req_header();
+    let arriving = Arriving {
+        server: inbound::admit(session, door, &gateway.requests)?,
+        headers: &head.headers,
+        query: head.uri.query(),
+        client: inbound::client_ip(session),
+        certificate: inbound::certificate(session),
+        now: SystemTime::now(),
+    };
+    let caller = pipeline::identify(gateway, &arriving, trail).await?;
+    let mut request = inbound::read(session, &gateway.requests, caller, room, trail).await?;
+    gateway.identity.strip(&mut request.headers);
+    Ok(request)
 }
 
 async fn refuse_call(session: &mut ServerSession, ctx: &mut Context, mut refusal: Refusal) {
@@ -152,7 +201,7 @@ async fn close(ctx: &mut Context, ending: Ending) -> bool {
     let Some(trail) = ctx.trail.take() else {
         return true;
     };
-    match settle(&ctx.snapshot.gateway, &trail.close(ending)).await {
+    match settle(&ctx.snapshot.gateway, trail.close(ending)).await {
         Ok(()) => true,
         Err(fault) => {
             tracing::error!(%fault, "a refusal is not in the trail");

@@ -6,8 +6,12 @@ use http::{HeaderMap, HeaderName, Method, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_timeout::fast_timeout::fast_timeout;
 
-use super::origin::Door;
+use super::{
+    intake::{Full, Memory, Reserved},
+    origin::Door,
+};
 use crate::{
+    auth::{Caller, PeerCertificate},
     config::Requests,
     pipeline::{Refusal, Request, Trail},
     upstream::Verb,
@@ -16,8 +20,24 @@ use crate::{
 /// Where the servers are mounted.
 const MOUNT: &str = "/mcp/";
 
+/// The endpoint of all servers.
+const FEDERATED: &str = "/mcp";
+
 /// How much of a body that is too large is read to find the id that its refusal should carry.
 const PREFIX_BYTES_MAX: usize = 64 * 1024;
+
+/// Memory for one body.
+pub(super) struct Room<'a> {
+    pub memory: &'a Memory,
+    pub reserved: &'a mut Reserved,
+}
+
+impl Room<'_> {
+    fn reserve(&mut self, bytes: u64) -> Result<(), Refusal> {
+        let reserved = self.memory.reserve(self.reserved, bytes);
+        reserved.map_err(|Full| Refusal::NoMemory)
+    }
+}
 
 /// The name of the server that a path is about.
 pub(super) fn server_name(path: &str) -> Option<&str> {
@@ -25,29 +45,47 @@ pub(super) fn server_name(path: &str) -> Option<&str> {
         .filter(|name| !name.is_empty() && !name.contains('/'))
 }
 
-/// Reads a request whole.
+/// Judges the head of a request by what does not depend on its sender. Returns the server that the
+/// path names; `None` at the endpoint of all servers.
+///
+/// # Errors
+/// The [`Refusal`] that says which bound or rule it broke.
+pub(super) fn admit<'a>(
+    session: &'a ServerSession,
+    door: &Door,
+    bounds: &Requests,
+) -> Result<Option<&'a str>, Refusal> {
+    let head = session.req_header();
+    door.admit(host(head), &head.headers)?;
+    bound_headers(&head.headers, bounds.header_bytes_max)?;
+    match head.uri.path() {
+        FEDERATED => Ok(None),
+        path => server_name(path).map(Some).ok_or(Refusal::Path),
+    }
+}
+
+/// Reads the rest of a request whose sender is known.
 ///
 /// # Errors
 /// The [`Refusal`] that says which bound or rule it broke.
 pub(super) async fn read(
     session: &mut ServerSession,
-    door: &Door,
     bounds: &Requests,
+    caller: Caller,
+    room: Room<'_>,
     trail: &mut Trail,
 ) -> Result<Request, Refusal> {
     let client = client_ip(session);
     let head = session.req_header();
-    door.admit(host(head), &head.headers)?;
     let server = server_name(head.uri.path())
         .ok_or(Refusal::Path)?
         .to_owned();
     let verb = verb(&head.method)?;
-    bound_headers(&head.headers, bounds.header_bytes_max)?;
     let headers = head.headers.clone();
     let body = match verb {
         Verb::Post => {
             check_media_type(&headers)?;
-            let reading = read_body(session, &headers, bounds.body_bytes_max);
+            let reading = read_body(session, &headers, bounds.body_bytes_max, room);
             match fast_timeout(bounds.read_timeout, reading).await {
                 Ok(body) => body?,
                 Err(_) => return Err(Refusal::BodyTimeout),
@@ -59,10 +97,17 @@ pub(super) async fn read(
     Ok(Request {
         verb,
         server,
+        caller,
         headers,
         body,
         client,
     })
+}
+
+/// The client certificate of the connection, which TLS has verified.
+pub(super) fn certificate(session: &ServerSession) -> Option<&PeerCertificate> {
+    let tls = session.digest()?.ssl_digest.as_ref()?;
+    tls.extension.get::<PeerCertificate>()
 }
 
 /// The address of the other end; the unspecified address where the transport has none.
@@ -137,6 +182,7 @@ async fn read_body(
     session: &mut ServerSession,
     headers: &HeaderMap,
     max: u64,
+    mut room: Room<'_>,
 ) -> Result<Bytes, Refusal> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
@@ -162,7 +208,8 @@ async fn read_body(
     let expected = announced.map_or(0, |bytes| {
         usize::try_from(bytes).unwrap_or(limit).min(limit)
     });
-    collect(session, limit, expected, max).await
+    room.reserve(expected as u64)?;
+    collect(session, limit, expected, max, room).await
 }
 
 /// Reads until the end or until `limit` bytes are exceeded. A body that arrives in one piece is
@@ -172,6 +219,7 @@ async fn collect(
     limit: usize,
     expected: usize,
     max: u64,
+    mut room: Room<'_>,
 ) -> Result<Bytes, Refusal> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
@@ -191,6 +239,7 @@ async fn collect(
             None => rest.extend_from_slice(&chunk),
         }
         let read = first.as_ref().map_or(rest.len(), Bytes::len);
+        room.reserve(read as u64)?;
         if read > limit {
             let prefix = first.as_deref().unwrap_or(&rest);
             return Err(Refusal::BodyTooLarge {

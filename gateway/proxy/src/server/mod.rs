@@ -4,12 +4,20 @@
 //! `outbound` delivers the answer. Nothing here decides about a call.
 
 mod admin;
+mod certificates;
 mod connection;
 mod hooks;
 mod inbound;
+mod intake;
+mod limits;
+mod metadata;
 mod origin;
 mod outbound;
 mod process;
 mod refuse;
+mod reload;
+mod session_key;
+mod spool;
+mod tls;
 
 pub use process::{ServeError, serve};

@@ -33,10 +33,7 @@ impl Door {
 
     /// Checks `host` (of the `Host` field or the `:authority`) and `Origin`.
     pub(super) fn admit(&self, host: Option<&str>, headers: &HeaderMap) -> Result<(), Refusal> {
-        let host = host.unwrap_or_default().to_ascii_lowercase();
-        if !self.serves(&host) {
-            return Err(Refusal::Host(host));
-        }
+        self.admit_host(host)?;
         for origin in headers.get_all(header::ORIGIN) {
             let origin = origin.to_str().unwrap_or("not text");
             if !self.trusts(origin) {
@@ -44,6 +41,15 @@ impl Door {
             }
         }
         Ok(())
+    }
+
+    /// Checks `host` alone.
+    pub(super) fn admit_host(&self, host: Option<&str>) -> Result<(), Refusal> {
+        let host = host.unwrap_or_default().to_ascii_lowercase();
+        match self.serves(&host) {
+            true => Ok(()),
+            false => Err(Refusal::Host(host)),
+        }
     }
 
     fn serves(&self, host: &str) -> bool {

@@ -1,18 +1,18 @@
 //! The process: what is opened before the first request and closed after the last.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use gantry_analytics::{
-    Delivery, Log, delivery,
-    log::{self, OpenError},
-};
+use gantry_analytics::{Delivery, delivery, log::OpenError};
 use pingora_core::{
     apps::HttpServerOptions,
-    listeners::tls::TlsSettings,
-    server::{RunArgs, Server, ShutdownWatch, configuration::ServerConf},
+    server::{
+        RunArgs, Server, ShutdownWatch,
+        configuration::{Opt, ServerConf},
+    },
     services::{
+        ServiceWithDependents,
         background::{BackgroundService, background_service},
         listening::Service,
     },
@@ -22,19 +22,24 @@ use tokio::sync::watch;
 
 use super::{
     admin::Admin,
+    certificates::Certificates,
     hooks::{Data, Snapshot},
+    intake::{Intake, Memory},
+    limits::Sweep,
     origin::Door,
+    reload::{Reloader, Watching},
+    session_key, spool,
+    tls::{self, TlsError},
 };
 use crate::{
     admin,
-    config::{Audit, Checked},
-    pipeline::Gateway,
+    auth::{Fetcher, FetcherError},
+    config::Checked,
+    limits::Ledger,
+    pipeline::{CompileError, Gateway, Lasting},
     telemetry::metrics::Metrics,
-    upstream::{PoolError, Upstream},
+    upstream::Upstream,
 };
-
-/// How often names are resolved again.
-const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 
 /// How long calls under way may take to end after SIGTERM. What has not ended by then is ended,
 /// and recorded, within the second that is left.
@@ -54,9 +59,12 @@ pub enum ServeError {
     /// The delivery to ClickHouse cannot be started.
     #[error("cannot start the delivery of the audit trail: {0}")]
     Delivery(#[from] delivery::StartError),
-    /// A server's endpoints cannot be built.
+    /// The configuration cannot be put into effect.
     #[error(transparent)]
-    Pools(#[from] PoolError),
+    Compile(#[from] CompileError),
+    /// Authorization servers cannot be asked.
+    #[error(transparent)]
+    Fetcher(#[from] FetcherError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -65,31 +73,42 @@ pub enum ServeError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The key of session ids cannot be kept.
+    #[error("cannot keep the key of session ids in the audit spool: {0}")]
+    SessionKey(io::Error),
+    /// The certificates of the data listener cannot be read.
+    #[error("cannot read the listener's certificate: {0}")]
+    Certificates(io::Error),
     /// The listener cannot be set up.
-    #[error("cannot set up the listener: {0}")]
-    Server(#[from] pingora_core::BError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A runtime cannot be started.
     #[error("cannot start a runtime: {0}")]
     Runtime(#[from] io::Error),
 }
 
-/// Runs a gateway until the process is told to end (SIGTERM gracefully, SIGINT at once).
+/// Runs the gateway that the file at `path` configures, which has been read as `config`, until the
+/// process is told to end (SIGTERM gracefully, SIGINT at once). When it `takes_over`, it gets the
+/// listening sockets of the process that has them, which ends upon SIGQUIT once it has handed them
+/// over.
 ///
 /// # Errors
 /// [`ServeError`] when something that it needs cannot be opened.
-pub fn serve(config: &Checked) -> Result<(), ServeError> {
+pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), ServeError> {
     // Two libraries bring a provider each; neither may be left to guess.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    probe(config.listen.address)?;
-    probe(config.admin.address)?;
+    if !takes_over {
+        probe(config.listen.address)?;
+        probe(config.admin.address)?;
+    }
 
-    let log = open_log(&config.audit)?;
+    let (log, left) = spool::open(&config.audit, takes_over)?;
     let delivery = match &config.audit.clickhouse {
-        Some(clickhouse) => Some(Delivery::start(
-            &log,
-            clickhouse.store(),
-            delivery::Settings::default(),
-        )?),
+        Some(clickhouse) => {
+            spool::deliver_leftovers(&config.audit, clickhouse.store(), left);
+            let settings = delivery::Settings::default();
+            Some(Delivery::start(&log, clickhouse.store(), settings)?)
+        }
         None => {
             tracing::warn!(
                 spool = %config.audit.spool.dir.display(),
@@ -105,12 +124,16 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
         .map(|server| server.name.as_str())
         .collect();
     let metrics = Metrics::new(&names);
-    let gateway = Gateway::compile(
-        config,
-        Arc::new(Upstream::default()),
-        log.clone(),
-        Arc::clone(&metrics),
-    )?;
+    let ledger = Arc::new(Ledger::default());
+    let lasting = Lasting {
+        upstream: Arc::new(Upstream::default()),
+        fetcher: Fetcher::start()?,
+        ledger: Arc::clone(&ledger),
+        log: log.clone(),
+        metrics: Arc::clone(&metrics),
+        session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
+    };
+    let gateway = Gateway::compile(config, lasting.clone(), None)?;
     // The first call must find endpoints.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -121,10 +144,40 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
         gateway,
         door: Door::compile(&config.listen),
+        memory: Memory::new(config.requests.memory_bytes_max),
         stop: stopped,
     }));
+    let sweep = Sweep {
+        ledger,
+        metrics: Arc::clone(&metrics),
+    };
     let state = Arc::new(admin::State::new(config.clone(), metrics, log.clone()));
-    let mut server = server(config, snapshot, state)?;
+    let certificates = match &config.listen.tls {
+        Some(tls) => Some(Certificates::open(tls).map_err(ServeError::Certificates)?),
+        None => None,
+    };
+    let mut server = process(config, takes_over);
+    let reloader = Arc::new(Reloader::new(
+        path,
+        lasting,
+        Arc::clone(&snapshot),
+        Arc::clone(&state),
+        certificates.clone(),
+    ));
+    server.add_service(data(&server, config, Arc::clone(&snapshot), certificates)?);
+    server.add_service(admin(
+        config,
+        Arc::clone(&snapshot),
+        state,
+        Arc::clone(&reloader),
+    ));
+    let keeping = Keeping {
+        snapshot,
+        generation: reloader.generation(),
+    };
+    server.add_service(background_service("endpoints", keeping));
+    server.add_service(background_service("reload", Watching(reloader)));
+    server.add_service(background_service("limits", sweep));
     server.add_service(background_service("stop", Stop { stop }));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -150,18 +203,10 @@ fn probe(address: std::net::SocketAddr) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address, source })
 }
 
-fn open_log(audit: &Audit) -> Result<Log, OpenError> {
-    let mut settings = log::Settings::new(&audit.spool.dir, &audit.gateway);
-    settings.bytes_max = audit.spool.bytes_max;
-    Log::open(settings)
-}
-
-fn server(
-    config: &Checked,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-    state: Arc<admin::State>,
-) -> Result<Server, ServeError> {
+/// The process around the services.
+fn process(config: &Checked, takes_over: bool) -> Server {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let beside = |name: &str| config.audit.spool.dir.join(name).display().to_string();
     let conf = ServerConf {
         threads,
         // One runtime per core: a call stays on its thread, and waking it costs less. Measured at
@@ -169,70 +214,87 @@ fn server(
         work_stealing: false,
         grace_period_seconds: Some(GRACE_SECONDS),
         graceful_shutdown_timeout_seconds: Some(GRACE_SECONDS),
-        upgrade_sock: config
-            .audit
-            .spool
-            .dir
-            .join("upgrade.sock")
-            .display()
-            .to_string(),
-        pid_file: config
-            .audit
-            .spool
-            .dir
-            .join("gantry.pid")
-            .display()
-            .to_string(),
+        upgrade_sock: beside("upgrade.sock"),
+        pid_file: beside("gantry.pid"),
         ..ServerConf::default()
     };
-    let mut server = Server::new_with_opt_and_conf(None, conf);
-    server.bootstrap();
-
-    let data = Data {
-        snapshot: Arc::clone(&snapshot),
+    // The listening sockets come from the process that ends.
+    let opt = Opt {
+        upgrade: takes_over,
+        ..Opt::default()
     };
-    let mut proxy = http_proxy(&server.configuration, data);
-    let mut options = HttpServerOptions::default();
-    options.h2c = true;
-    proxy.server_options = Some(options);
-    let mut service = Service::new("data".to_owned(), proxy);
-    let address = config.listen.address.to_string();
-    match &config.listen.tls {
-        Some(tls) => {
-            let (cert, key) = (
-                tls.cert.display().to_string(),
-                tls.key.display().to_string(),
-            );
-            let mut settings = TlsSettings::intermediate(&cert, &key)?;
-            settings.enable_h2();
-            service.add_tls_with_settings(&address, None, settings);
-        }
-        None => service.add_tcp(&address),
-    }
-    server.add_service(service);
-
-    let mut admin = Service::new("admin".to_owned(), Admin { state });
-    admin.threads = Some(1);
-    admin.add_tcp(&config.admin.address.to_string());
-    server.add_service(admin);
-    server.add_service(background_service("names", Names { snapshot }));
-    Ok(server)
+    let mut server = Server::new_with_opt_and_conf(Some(opt), conf);
+    server.bootstrap();
+    server
 }
 
-/// Keeps the addresses of the servers' names up to date.
-struct Names {
+/// The data listener.
+fn data(
+    server: &Server,
+    config: &Checked,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    certificates: Option<Arc<Certificates>>,
+) -> Result<impl ServiceWithDependents + 'static, ServeError> {
+    let listener = Data {
+        snapshot: Arc::clone(&snapshot),
+    };
+    let mut proxy = http_proxy(&server.configuration, listener);
+    let mut options = HttpServerOptions::default();
+    options.h2c = true;
+    options.h2_idle_timeout = Some(config.listen.idle_timeout);
+    proxy.server_options = Some(options);
+    let metrics = Arc::clone(&snapshot.load().gateway.metrics);
+    let intake = Intake::new(proxy, &config.listen, metrics);
+    let mut service = Service::new("data".to_owned(), intake);
+    let address = config.listen.address.to_string();
+    match (&config.listen.tls, certificates) {
+        (Some(_), Some(certificates)) => {
+            let auth = config.auth.as_ref();
+            let clients = auth.and_then(|auth| auth.certificates.as_ref());
+            let settings = tls::settings(certificates, clients)?;
+            service.add_tls_with_settings(&address, None, settings);
+        }
+        _ => service.add_tcp(&address),
+    }
+    Ok(service)
+}
+
+/// The admin listener.
+fn admin(
+    config: &Checked,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    state: Arc<admin::State>,
+    reloader: Arc<Reloader>,
+) -> Service<Admin> {
+    let answers = Admin {
+        state,
+        reloader,
+        snapshot,
+    };
+    let mut admin = Service::new("admin".to_owned(), answers);
+    admin.threads = Some(1);
+    admin.add_tcp(&config.admin.address.to_string());
+    admin
+}
+
+/// Keeps the endpoints of the configuration in effect up to date.
+struct Keeping {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    generation: watch::Receiver<u64>,
 }
 
 #[async_trait]
-impl BackgroundService for Names {
+impl BackgroundService for Keeping {
     async fn start(&self, mut shutdown: ShutdownWatch) {
+        let mut generation = self.generation.clone();
         loop {
+            let pools = Arc::clone(&self.snapshot.load().gateway.pools);
             tokio::select! {
                 _ = shutdown.changed() => return,
-                () = tokio::time::sleep(RESOLVE_EVERY) => {
-                    self.snapshot.load_full().gateway.pools.refresh().await;
-                }
+                changed = generation.changed() => if changed.is_err() {
+                    return;
+                },
+                () = pools.keep() => {}
             }
         }
     }

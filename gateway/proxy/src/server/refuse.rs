@@ -13,6 +13,7 @@ const DRAIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 const ALLOWED: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
 const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Tells the caller of a refusal, with the id of its request.
@@ -39,7 +40,7 @@ pub(super) async fn write(
         drain(session).await;
     }
     connection::write_head(session, head).await?;
-    session.write_response_body(body.into(), true).await
+    connection::write_body(session, body.into(), true).await
 }
 
 /// Answers the preflight of a page that has been admitted.
@@ -52,7 +53,7 @@ pub(super) async fn preflight(session: &mut ServerSession) -> Result<()> {
         head.insert_header(name, value)?;
     }
     connection::write_head(session, head).await?;
-    session.write_response_body(bytes::Bytes::new(), true).await
+    connection::write_body(session, bytes::Bytes::new(), true).await
 }
 
 /// Lets an admitted page read the answer.
@@ -72,6 +73,12 @@ fn head(answer: &Answer, body_bytes: usize) -> Result<ResponseHeader> {
     head.insert_header(header::CONTENT_LENGTH, body_bytes)?;
     if answer.status == 405 {
         head.insert_header(header::ALLOW, ALLOWED)?;
+    }
+    if let Some(challenge) = &answer.challenge {
+        head.insert_header(header::WWW_AUTHENTICATE, challenge.as_str())?;
+    }
+    if matches!(answer.status, 401 | 403) {
+        head.insert_header(header::CACHE_CONTROL, NO_STORE)?;
     }
     if let Some(wait) = answer.retry_after {
         let seconds = wait.as_secs().max(1);

@@ -7,7 +7,9 @@
 
 mod audit;
 mod labels;
+mod limits;
 mod series;
+mod traffic;
 
 use std::{
     collections::HashMap,
@@ -15,6 +17,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use gantry_analytics::{
     Stats,
     record::{Kind, Outcome},
@@ -25,8 +28,12 @@ use prometheus::{
 };
 
 use super::family::Family;
-use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, SERVER, TOOL, UNKNOWN};
+use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, REASON, SERVER, TOOL, UNKNOWN};
+use limits::LimitSeries;
 use series::ServerSeries;
+pub use traffic::Traffic;
+
+pub use limits::Spent;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -66,9 +73,13 @@ pub struct Operation<'a> {
 /// All metrics of one gateway.
 pub struct Metrics {
     registry: Registry,
-    servers: HashMap<Box<str>, ServerSeries>,
+    servers: ArcSwap<HashMap<Box<str>, Arc<ServerSeries>>>,
+    families: Families,
+    traffic: Traffic,
     /// For requests whose server is not configured.
-    unknown: ServerSeries,
+    unknown: Arc<ServerSeries>,
+    limits: LimitSeries,
+    auth_failures: IntCounterVec,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -83,16 +94,40 @@ impl Metrics {
         register(&registry, IntGauge::with_opts(build)).set(1);
         // Without /proc there is nothing to collect, and the gateway serves all the same.
         let _ = registry.register(Box::new(ProcessCollector::for_self()));
-        let series = |name: &&str| (Box::from(*name), ServerSeries::new(name, &families));
         let metrics = Self {
-            servers: servers.iter().map(series).collect(),
-            unknown: ServerSeries::new(UNKNOWN, &families),
+            servers: ArcSwap::default(),
+            traffic: Traffic::register(&registry),
+            limits: LimitSeries::register(&registry, &families.overflow),
+            unknown: Arc::new(ServerSeries::new(UNKNOWN, &families)),
+            families,
+            auth_failures: register(
+                &registry,
+                IntCounterVec::new(opts(Family::AuthFailures), &[REASON]),
+            ),
             reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
             reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
             registry,
         };
+        metrics.serve(servers);
         metrics.reloaded(Some(SystemTime::now()));
         Arc::new(metrics)
+    }
+
+    /// Gets ready to count for these servers; what was counted for them before is kept.
+    pub fn serve(&self, servers: &[&str]) {
+        let known = self.servers.load_full();
+        let series = |name: &&str| {
+            let kept = known.get(*name).map(Arc::clone);
+            let series = kept.unwrap_or_else(|| Arc::new(ServerSeries::new(name, &self.families)));
+            (Box::from(*name), series)
+        };
+        self.servers
+            .store(Arc::new(servers.iter().map(series).collect()));
+    }
+
+    /// The metrics of how calls are spread.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Counts an operation that has ended. Allocates only the first time that its labels occur.
@@ -108,6 +143,32 @@ impl Metrics {
     /// Counts an event stream as open until the guard is dropped.
     pub fn open_stream(&self, server: &str) -> Counted {
         Counted::up(&self.server(server).open_streams)
+    }
+
+    /// Counts a request whose sender could not be identified. Reasons are a closed set of words.
+    pub fn unidentified(&self, reason: &'static str) {
+        self.auth_failures.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts a call that a limit refused. `scope` is what it counts by, `unit` what it counts.
+    pub fn limited(&self, scope: &str, unit: &str) {
+        self.limits.limited(scope, unit);
+    }
+
+    /// Counts what a call used and cost.
+    pub fn spent(&self, spent: &Spent<'_>) {
+        self.limits.spent(spent);
+    }
+
+    /// Notes how many keys limits count, and how often there was no room for one so far.
+    pub fn limit_keys(&self, keys: usize, overflows: u64) {
+        self.limits.keys(keys, overflows);
+    }
+
+    /// Notes whether the Redis of shared limits answers, how often it did not, and how many charges
+    /// were lost so far.
+    pub fn limits_shared(&self, is_here: bool, failures: u64, lost: u64) {
+        self.limits.shared(is_here, failures, lost);
     }
 
     /// Notes that a configuration was read and took effect at `since`, or that it was refused.
@@ -130,8 +191,9 @@ impl Metrics {
         page
     }
 
-    fn server(&self, name: &str) -> &ServerSeries {
-        self.servers.get(name).unwrap_or(&self.unknown)
+    fn server(&self, name: &str) -> Arc<ServerSeries> {
+        let servers = self.servers.load();
+        Arc::clone(servers.get(name).unwrap_or(&self.unknown))
     }
 }
 

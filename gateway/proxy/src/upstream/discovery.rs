@@ -1,4 +1,4 @@
-//! From names to addresses: the endpoints that a server's URLs stand for right now.
+//! From names to addresses: the endpoints that a version's URLs stand for right now.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,6 +17,8 @@ use pingora_load_balancing::{Backend, Extensions, discovery::ServiceDiscovery};
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use super::endpoint::{Endpoint, States};
+
 /// The most addresses that one name may add: a hostile or broken resolver cannot fill memory.
 const ADDRESSES_PER_NAME_MAX: usize = 64;
 
@@ -31,43 +33,74 @@ pub(super) struct Origin {
     pub template: HttpPeer,
 }
 
-/// One address of a server, ready to connect to.
-#[derive(Debug)]
-pub(super) struct Endpoint {
-    pub address: SocketAddr,
-    pub url: Url,
-    pub peer: HttpPeer,
-    /// As the record and the metrics name it.
-    pub label: Arc<str>,
+/// The addresses that each name had last: a name that does not resolve keeps them, also across
+/// configurations.
+#[derive(Debug, Default)]
+pub(super) struct Names(Mutex<HashMap<String, Vec<SocketAddr>>>);
+
+impl Names {
+    fn remember(&self, name: String, addresses: Vec<SocketAddr>) {
+        self.lock().insert(name, addresses);
+    }
+
+    fn last(&self, url: &Url) -> Vec<SocketAddr> {
+        self.lock().get(&name(url)).cloned().unwrap_or_default()
+    }
+
+    /// Forgets every name but those of `urls`.
+    pub(super) fn retain<'a>(&self, urls: impl Iterator<Item = &'a Url>) {
+        let names: BTreeSet<String> = urls.map(name).collect();
+        self.lock().retain(|name, _| names.contains(name));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Vec<SocketAddr>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Resolves the names in a server's URLs.
+fn name(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
+/// Resolves the names in a version's URLs.
 pub(super) struct Resolver {
-    origins: Vec<Origin>,
-    /// The addresses that each origin's name had last: a name that does not resolve keeps them.
-    last: Mutex<HashMap<usize, Vec<SocketAddr>>>,
+    pub origins: Vec<Origin>,
+    pub names: Arc<Names>,
+    pub states: Arc<States>,
 }
 
 impl Resolver {
-    pub(super) fn new(origins: Vec<Origin>) -> Self {
-        Self {
-            origins,
-            last: Mutex::default(),
-        }
-    }
-
-    fn remember(&self, origin: usize, addresses: Vec<SocketAddr>) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert(origin, addresses);
-    }
-
     fn backends(&self) -> BTreeSet<Backend> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |(at, origin)| {
-            let addresses = last.get(&at).into_iter().flatten();
-            addresses.map(move |address| backend(origin, *address))
-        };
-        self.origins.iter().enumerate().flat_map(of).collect()
+        let mut backends = BTreeSet::new();
+        for origin in &self.origins {
+            let addresses = self.names.last(&origin.url);
+            backends.extend(
+                addresses
+                    .into_iter()
+                    .map(|address| self.backend(origin, address)),
+            );
+        }
+        backends
+    }
+
+    fn backend(&self, origin: &Origin, address: SocketAddr) -> Backend {
+        let mut peer = origin.template.clone();
+        peer._address = PingoraAddr::Inet(address);
+        let label: Arc<str> = Arc::from(address.to_string());
+        let mut ext = Extensions::new();
+        ext.insert(Arc::new(Endpoint {
+            address,
+            url: origin.url.clone(),
+            peer,
+            state: self.states.of(address, &label),
+            label,
+        }));
+        Backend {
+            addr: PingoraAddr::Inet(address),
+            weight: 1,
+            ext,
+        }
     }
 }
 
@@ -75,9 +108,9 @@ impl Resolver {
 impl ServiceDiscovery for Resolver {
     async fn discover(&self) -> Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
         let mut fault = None;
-        for (at, origin) in self.origins.iter().enumerate() {
+        for origin in &self.origins {
             match timeout(RESOLVE_TIMEOUT, resolve(&origin.url)).await {
-                Ok(Ok(addresses)) => self.remember(at, addresses),
+                Ok(Ok(addresses)) => self.names.remember(name(&origin.url), addresses),
                 Ok(Err(error)) => fault = Some(error),
                 Err(_) => fault = Some(io::ErrorKind::TimedOut.into()),
             }
@@ -104,22 +137,5 @@ async fn resolve(url: &Url) -> io::Result<Vec<SocketAddr>> {
             .take(ADDRESSES_PER_NAME_MAX)
             .collect()),
         None => Ok(Vec::new()),
-    }
-}
-
-fn backend(origin: &Origin, address: SocketAddr) -> Backend {
-    let mut peer = origin.template.clone();
-    peer._address = PingoraAddr::Inet(address);
-    let mut ext = Extensions::new();
-    ext.insert(Arc::new(Endpoint {
-        address,
-        url: origin.url.clone(),
-        peer,
-        label: Arc::from(address.to_string()),
-    }));
-    Backend {
-        addr: PingoraAddr::Inet(address),
-        weight: 1,
-        ext,
     }
 }

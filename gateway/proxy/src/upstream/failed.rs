@@ -1,6 +1,6 @@
 //! How an exchange with a server can fail.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use pingora_core::BError;
 
@@ -58,6 +58,34 @@ pub enum Failed {
         /// What is wrong with it.
         source: BError,
     },
+    /// The endpoint that has the session is gone, and the session with it.
+    #[error("the endpoint of server {server} that had the session is gone")]
+    SessionLost {
+        /// The server's name in the configuration.
+        server: String,
+    },
+    /// The server calls its session by something that is no session id.
+    #[error("server {server} sent a session id that is not visible ASCII, or is too long")]
+    SessionId {
+        /// The server's name in the configuration.
+        server: String,
+    },
+    /// The server has been failing, and gets no calls for a while.
+    #[error("the circuit of server {server} is open: its calls have been failing")]
+    CircuitOpen {
+        /// The server's name in the configuration.
+        server: String,
+        /// Until the next call is let through.
+        left: Duration,
+    },
+    /// The server has as much to do as it is given.
+    #[error("server {server} is full: {what}")]
+    Overloaded {
+        /// The server's name in the configuration.
+        server: String,
+        /// What there is no room in.
+        what: &'static str,
+    },
     /// The caller went away, which cancels a call in the revisions where closing means cancelling
     /// (2026-07-28, "Cancellation").
     #[error("the caller went away")]
@@ -75,6 +103,18 @@ fn cause(error: &BError) -> String {
 }
 
 impl Failed {
+    /// Whether no connection could be made, so that nothing of the call was sent.
+    pub fn is_unreached(&self) -> bool {
+        matches!(
+            self,
+            Self::NoEndpoint { .. }
+                | Self::Connect { .. }
+                | Self::SessionLost { .. }
+                | Self::CircuitOpen { .. }
+                | Self::Overloaded { .. }
+        )
+    }
+
     /// Whether the server had no time to answer.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::AnswerTimeout { .. } | Self::IdleTimeout { .. })

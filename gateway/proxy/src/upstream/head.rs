@@ -40,7 +40,7 @@ impl Verb {
 /// hop-by-hop fields (RFC 9110 section 7.6.1), the client's credentials (an MCP server must not be
 /// given a token that was not issued for it), what a browser says about its page, and forwarding
 /// claims that the client could have invented.
-const NOT_FORWARDED: [HeaderName; 20] = [
+const NOT_FORWARDED: [HeaderName; 22] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -55,6 +55,8 @@ const NOT_FORWARDED: [HeaderName; 20] = [
     header::HOST,
     header::ORIGIN,
     header::AUTHORIZATION,
+    HeaderName::from_static("dpop"),
+    HeaderName::from_static("x-api-key"),
     header::COOKIE,
     header::ACCEPT_ENCODING,
     header::FORWARDED,
@@ -65,6 +67,15 @@ const NOT_FORWARDED: [HeaderName; 20] = [
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const VIA: HeaderValue = HeaderValue::from_static("1.1 gantry");
+
+/// What the gateway says to a server for itself.
+#[derive(Debug, Default, Clone)]
+pub struct OwnHeaders {
+    /// The trace that the call belongs to (W3C Trace Context).
+    pub traceparent: String,
+    /// What the gateway shows instead of the caller's credentials.
+    pub credential: Option<(HeaderName, HeaderValue)>,
+}
 
 /// Removes what is not forwarded, the fields that `Connection` names included.
 pub(super) fn strip(headers: &mut HeaderMap) {
@@ -84,28 +95,34 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 pub(super) fn build(
     verb: Verb,
     url: &Url,
-    mut headers: HeaderMap,
+    headers: &HeaderMap,
     body: &Bytes,
-    traceparent: &str,
+    own: &OwnHeaders,
 ) -> Result<RequestHeader> {
-    if verb == Verb::Post {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    headers.append(header::VIA, VIA);
-    if let Ok(value) = HeaderValue::from_str(traceparent) {
-        headers.insert(TRACEPARENT, value);
-    }
     let (host, path) = address_parts(url);
     let mut request = RequestHeader::build_no_case(verb.method(), path.as_bytes(), None)?;
     request.insert_header(header::HOST, host)?;
-    for (name, value) in &headers {
-        request.append_header(name.clone(), value.clone())?;
+    let traceparent = HeaderValue::from_str(&own.traceparent).ok();
+    for (name, value) in headers {
+        if *name != TRACEPARENT || traceparent.is_none() {
+            request.append_header(name.clone(), value.clone())?;
+        }
+    }
+    if verb == Verb::Post {
+        request.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    request.append_header(header::VIA, VIA)?;
+    if let Some(traceparent) = traceparent {
+        request.insert_header(TRACEPARENT, traceparent)?;
+    }
+    if let Some((name, value)) = &own.credential {
+        request.insert_header(name.clone(), value.clone())?;
     }
     request.set_send_end_stream(verb != Verb::Post);
     Ok(request)
 }
 
-fn address_parts(url: &Url) -> (&str, &str) {
+pub(super) fn address_parts(url: &Url) -> (&str, &str) {
     (
         &url[url::Position::BeforeHost..url::Position::AfterPort],
         &url[url::Position::BeforePath..url::Position::AfterQuery],
@@ -133,6 +150,8 @@ mod tests {
         let mut sent = headers(&[
             ("authorization", "Bearer secret"),
             ("cookie", "a=b"),
+            ("dpop", "proof"),
+            ("x-api-key", "secret"),
             ("origin", "https://app.example.com"),
             ("connection", "keep-alive, x-hop"),
             ("x-hop", "1"),
@@ -155,7 +174,15 @@ mod tests {
     #[test]
     fn the_host_is_the_servers_own() {
         let url = Url::parse("http://[::1]:8000/a/mcp?key=1").unwrap();
-        let built = build(Verb::Post, &url, HeaderMap::new(), &Bytes::from("{}"), "").unwrap();
+        let own = OwnHeaders::default();
+        let built = build(
+            Verb::Post,
+            &url,
+            &HeaderMap::new(),
+            &Bytes::from("{}"),
+            &own,
+        )
+        .unwrap();
         assert_eq!(built.headers.get("host").unwrap(), "[::1]:8000");
         assert_eq!(built.headers.get("content-length").unwrap(), "2");
         assert_eq!(built.uri.to_string(), "/a/mcp?key=1");

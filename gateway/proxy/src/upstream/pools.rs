@@ -1,41 +1,35 @@
-//! The endpoints of every server of one configuration.
+//! The endpoints of every server of one configuration, and what their servers have room for.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use pingora_core::{
-    protocols::{ALPN, TcpKeepalive, tls::CaType},
-    upstreams::peer::HttpPeer,
-    utils::tls::{WrappedX509, parse_x509},
+use futures::future::join_all;
+use tokio::time::sleep;
+
+use super::{
+    Failed,
+    budget::Budget,
+    capacity::{Capacity, Full},
+    discovery::{Names, Origin, Resolver},
+    endpoint::States,
+    peer::{self, Trust},
+    pool::Pool,
+    probe::Prober,
 };
-use pingora_load_balancing::{Backend, Backends, LoadBalancer, selection::RoundRobin};
-use url::{Host, Url};
+use crate::{
+    config::{self, Checked},
+    routing::Target,
+    telemetry::metrics::Metrics,
+};
 
-use super::discovery::{Endpoint, Origin, Resolver};
-use crate::config::{self, Checked, Protocol};
-
-/// How long an idle connection is kept for reuse. Node's servers close theirs after 5 s; a call
-/// sent at that very moment would be lost, and a call may not be repeated once it has been sent.
-const IDLE_CONNECTION: Duration = Duration::from_secs(4);
-
-/// Concurrent exchanges on one HTTP/2 connection to a server.
-const H2_STREAMS_MAX: usize = 100;
-
-/// What one exchange may have under way unread on a shared connection. The connection has room
-/// for all of them, so that one slow reader cannot stop the others.
-const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-
-/// How long a connection may be silent before the other end is asked whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// The longest time for one write to a server to make progress.
-pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often names are resolved again.
+const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the endpoints of a configuration cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
-    /// The bundle of certificate authorities of a server cannot be read.
-    #[error("server {server}: cannot read the certificates in {path}: {source}")]
-    Authorities {
+    /// A certificate or key file of a server cannot be read.
+    #[error("server {server}: cannot read {path}: {source}")]
+    File {
         /// The server's name in the configuration.
         server: String,
         /// The file.
@@ -45,133 +39,160 @@ pub enum PoolError {
     },
 }
 
+/// One server as calls are sent to it.
+pub(super) struct Serving {
+    pub name: Arc<str>,
+    /// By version, in the order of the configuration.
+    pools: Vec<(Arc<str>, Pool)>,
+    pub capacity: Arc<Capacity>,
+    pub budget: Arc<Budget>,
+    /// How often one call may be sent.
+    pub sends_max: u32,
+    pub try_timeout: Option<Duration>,
+}
+
 /// The endpoints of every server, by the server's name.
 pub struct Pools {
-    by_server: HashMap<String, LoadBalancer<RoundRobin>>,
+    servers: HashMap<Arc<str>, Serving>,
+    names: Arc<Names>,
 }
 
 impl Pools {
     /// Builds the pools of a checked configuration. They hold no address before [`Pools::refresh`].
+    /// What `previous` knows of endpoints and holds of room is carried on.
     ///
     /// # Errors
     /// [`PoolError`] when a file that a server names has become unreadable.
-    pub fn compile(config: &Checked) -> Result<Self, PoolError> {
-        let mut by_server = HashMap::with_capacity(config.servers.len());
-        for (group, server) in config.servers.iter().enumerate() {
-            let origins = origins(server, group as u64)?;
-            let backends = Backends::new(Box::new(Resolver::new(origins)));
-            by_server.insert(server.name.clone(), LoadBalancer::from_backends(backends));
+    pub fn compile(
+        config: &Checked,
+        metrics: &Arc<Metrics>,
+        previous: Option<&Self>,
+    ) -> Result<Self, PoolError> {
+        let names = previous.map_or_else(Arc::default, |pools| Arc::clone(&pools.names));
+        let mut servers = HashMap::with_capacity(config.servers.len());
+        for server in &config.servers {
+            let before = previous.and_then(|pools| pools.servers.get(server.name.as_str()));
+            let serving = Serving::new(server, &names, metrics, before)?;
+            servers.insert(Arc::clone(&serving.name), serving);
         }
-        Ok(Self { by_server })
+        Ok(Self { servers, names })
+    }
+
+    /// Takes over from what was before: names that nobody uses any more are forgotten.
+    pub fn settle(&self, config: &Checked) {
+        let versions = config.servers.iter().flat_map(|server| &server.versions);
+        self.names
+            .retain(versions.flat_map(|version| &version.urls));
     }
 
     /// Resolves every name again. A name that does not resolve keeps the addresses it had.
     pub async fn refresh(&self) {
-        let updates = self.by_server.iter().map(|(server, pool)| async move {
-            if let Err(error) = pool.update().await {
-                tracing::warn!(server = server.as_str(), %error, "cannot resolve a server's name");
+        let updates = self.all().map(|(server, pool)| async move {
+            if let Err(error) = pool.refresh().await {
+                let server = &*server.name;
+                tracing::warn!(server, %error, "cannot resolve a server's name");
             }
         });
-        futures::future::join_all(updates).await;
+        join_all(updates).await;
     }
 
-    /// How many endpoints a server has right now.
-    pub(super) fn size(&self, server: &str) -> usize {
-        self.by_server
-            .get(server)
-            .map_or(0, |pool| pool.backends().get_backend().len())
-    }
-
-    /// The endpoint that takes the next call, none of those that were `tried` for it.
-    pub(super) fn pick(&self, server: &str, tried: &[SocketAddr]) -> Option<Arc<Endpoint>> {
-        let pool = self.by_server.get(server)?;
-        let untried = |backend: &Backend, healthy: bool| {
-            let address = backend.addr.as_inet();
-            healthy && address.is_some_and(|address| !tried.contains(address))
+    /// Keeps addresses up to date and asks endpoints whether they are there, for as long as it is
+    /// polled.
+    pub async fn keep(&self) {
+        let prober = Prober::default();
+        let names = async {
+            loop {
+                sleep(RESOLVE_EVERY).await;
+                self.refresh().await;
+            }
         };
-        // As many steps as there are endpoints, since each step looks at the next one.
-        let backend = pool.select_with(b"", self.size(server), untried)?;
-        backend.ext.get::<Arc<Endpoint>>().map(Arc::clone)
+        let checks = self.all().filter_map(|(server, pool)| {
+            let endpoints = || server.pools.iter().map(|(_, pool)| pool.endpoints().len());
+            let several = server.pools.len() > 1 || endpoints().sum::<usize>() > 1;
+            pool.is_checked(several).then(|| prober.keep_checking(pool))
+        });
+        tokio::join!(names, join_all(checks));
+    }
+
+    /// Where the calls of a target go.
+    pub(super) fn of(&self, target: &Target) -> Option<(&Serving, &Pool)> {
+        let serving = self.servers.get(target.server().name())?;
+        let (_, pool) = serving.pools.get(target.version_at())?;
+        Some((serving, pool))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Serving, &Pool)> {
+        self.servers.values().flat_map(|server| {
+            let pools = server.pools.iter();
+            pools.map(move |(_, pool)| (server, pool))
+        })
     }
 }
 
-fn origins(server: &config::Server, group: u64) -> Result<Vec<Origin>, PoolError> {
-    let authorities = match &server.tls.ca {
-        Some(path) => Some(
-            load_authorities(path).map_err(|source| PoolError::Authorities {
-                server: server.name.clone(),
-                path: path.display().to_string(),
-                source,
-            })?,
-        ),
-        None => None,
-    };
-    let origin = |url: &Url| Origin {
-        url: url.clone(),
-        template: template(server, url, group, authorities.clone()),
-    };
-    Ok(server.urls.iter().map(origin).collect())
-}
+impl Serving {
+    fn new(
+        config: &config::Server,
+        names: &Arc<Names>,
+        metrics: &Arc<Metrics>,
+        before: Option<&Self>,
+    ) -> Result<Self, PoolError> {
+        let trust = Trust::read(config).map_err(|(path, source)| PoolError::File {
+            server: config.name.clone(),
+            path,
+            source,
+        })?;
+        let pool = |version: &config::Version| {
+            let before = before.and_then(|serving| serving.version(&version.name));
+            let origin = |url| Origin {
+                url: url::Url::clone(url),
+                template: peer::template(config, url, &trust),
+            };
+            let states = before.map_or_else(
+                || Arc::new(States::new(&config.name, &version.name, metrics)),
+                |pool| Arc::clone(pool.states()),
+            );
+            let resolver = Resolver {
+                origins: version.urls.iter().map(origin).collect(),
+                names: Arc::clone(names),
+                states,
+            };
+            let health = config.health.clone();
+            let metrics = Arc::clone(metrics);
+            let pool = Pool::new(resolver, config.balance, health, metrics, before);
+            (Arc::from(version.name.as_str()), pool)
+        };
+        let budget = before.map(|serving| &serving.budget);
+        let budget = budget.filter(|budget| budget.percent() == config.retry.budget_percent);
+        let capacity = before.map(|serving| &serving.capacity);
+        let capacity = capacity.filter(|capacity| capacity.rules() == config.capacity);
+        Ok(Self {
+            name: config.name.as_str().into(),
+            pools: config.versions.iter().map(pool).collect(),
+            capacity: capacity.map_or_else(|| Arc::new(Capacity::new(config.capacity)), Arc::clone),
+            budget: budget.map_or_else(
+                || Arc::new(Budget::new(config.retry.budget_percent)),
+                Arc::clone,
+            ),
+            sends_max: config.retry.attempts,
+            try_timeout: config.retry.try_timeout,
+        })
+    }
 
-fn load_authorities(path: &Path) -> std::io::Result<Arc<CaType>> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
-    let certificates = CertificateDer::pem_file_iter(path)
-        .map_err(|error| std::io::Error::other(error.to_string()))?
-        .map(|item| item.map_err(|error| invalid(error.to_string())))
-        .collect::<Result<Vec<_>, _>>()?;
-    let wrapped: Vec<WrappedX509> = certificates
-        .into_iter()
-        .map(|der| WrappedX509::new(der.to_vec(), parse_x509))
-        .collect();
-    Ok(Arc::from(wrapped))
-}
+    /// There is no room.
+    pub(super) fn overloaded(&self, full: Full) -> Failed {
+        if let Some((_, pool)) = self.pools.first() {
+            pool.shed(&self.name, full.as_str());
+        }
+        Failed::Overloaded {
+            server: self.name.to_string(),
+            what: full.as_str(),
+        }
+    }
 
-fn template(
-    server: &config::Server,
-    url: &Url,
-    group: u64,
-    authorities: Option<Arc<CaType>>,
-) -> HttpPeer {
-    let tls = url.scheme() == "https";
-    let name = server.tls.server_name.clone().unwrap_or_else(|| host(url));
-    // The address is a placeholder: each address that the name resolves to gets its own peer.
-    let mut peer = HttpPeer::new(("0.0.0.0", 0), tls, name);
-    // Servers never share connections, even at one address: their certificates may be judged by
-    // different authorities.
-    peer.group_key = group;
-    let options = &mut peer.options;
-    options.connection_timeout = Some(server.timeouts.connect);
-    options.total_connection_timeout = Some(server.timeouts.connect);
-    options.write_timeout = Some(WRITE_TIMEOUT);
-    options.idle_timeout = Some(IDLE_CONNECTION);
-    // A server that vanished without a word is noticed, also on streams that are meant to be
-    // silent and on connections that many calls share.
-    options.tcp_keepalive = Some(TcpKeepalive {
-        idle: KEEPALIVE,
-        interval: KEEPALIVE / 3,
-        count: 3,
-        #[cfg(target_os = "linux")]
-        user_timeout: Duration::ZERO,
-    });
-    options.h2_ping_interval = Some(KEEPALIVE);
-    options.max_h2_streams = H2_STREAMS_MAX;
-    options.h2_stream_window_size = Some(H2_STREAM_WINDOW_BYTES);
-    options.h2_connection_window_size = Some(H2_STREAM_WINDOW_BYTES * H2_STREAMS_MAX as u32);
-    options.ca = authorities;
-    options.alpn = match (server.protocol, tls) {
-        (Protocol::Auto, true) => ALPN::H2H1,
-        (Protocol::Auto, false) | (Protocol::Http1, _) => ALPN::H1,
-        (Protocol::Http2, _) => ALPN::H2,
-    };
-    peer
-}
-
-/// The name that a certificate must have: an IPv6 address without its brackets.
-fn host(url: &Url) -> String {
-    match url.host() {
-        Some(Host::Ipv6(ip)) => ip.to_string(),
-        Some(host) => host.to_string(),
-        None => String::new(),
+    fn version(&self, name: &str) -> Option<&Pool> {
+        let mut pools = self.pools.iter();
+        pools
+            .find(|(version, _)| &**version == name)
+            .map(|(_, pool)| pool)
     }
 }

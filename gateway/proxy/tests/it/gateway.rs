@@ -32,6 +32,7 @@ impl Gateway {
         let text = format!(
             "listen: {{address: '{address}'{listen}}}\nadmin: '{admin}'\n{}\n",
             rest.replace("SPOOL", &folder.path().join("spool").display().to_string())
+                .replace("ADDRESS", &address.to_string())
         );
         std::fs::write(folder.path().join("gantry.yaml"), text).unwrap();
         let mut gateway = Self {
@@ -63,6 +64,20 @@ impl Gateway {
     /// Starts the process again, with the same configuration, ports and spool.
     pub(crate) fn restart(&mut self) {
         self.process = None;
+        self.process = Some(Process::accepting(&mut self.command(), self.address));
+    }
+
+    /// Starts another process that takes over from this one, which is told to hand over; returns the
+    /// old one, which ends by itself.
+    pub(crate) fn take_over(&mut self) -> Process {
+        let mut command = self.command();
+        let new = Process::spawned(command.arg("--upgrade"));
+        let old = self.process.replace(new).unwrap();
+        old.signal("QUIT");
+        old
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
         let log = std::fs::File::options()
             .create(true)
@@ -74,7 +89,7 @@ impl Gateway {
             .arg(self.folder.path().join("gantry.yaml"))
             .current_dir(self.folder.path())
             .stderr(log);
-        self.process = Some(Process::accepting(&mut command, self.address));
+        command
     }
 
     pub(crate) fn process(&mut self) -> &mut Process {

@@ -27,14 +27,28 @@ pub(crate) fn post(url: &str) -> RequestBuilder {
         .header("accept", "application/json, text/event-stream")
 }
 
-/// A modern call of a tool, ready to be sent.
+/// A modern call of a tool on a connection of its own, ready to be sent.
 pub(crate) fn tool_call(url: &str, id: &Value, tool: &str, arguments: Value) -> RequestBuilder {
+    tool_call_of(&client(), url, id, tool, arguments)
+}
+
+/// A modern call of a tool by a client that keeps its connections.
+pub(crate) fn tool_call_of(
+    client: &reqwest::Client,
+    url: &str,
+    id: &Value,
+    tool: &str,
+    arguments: Value,
+) -> RequestBuilder {
     let body = modern_body(
         id,
         "tools/call",
         json!({"name": tool, "arguments": arguments}),
     );
-    post(url)
+    client
+        .post(url)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", MODERN)
         .header("mcp-method", "tools/call")
         .header("mcp-name", tool)

@@ -160,7 +160,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn scripts() -> PathBuf {
+pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn installed(path: &str) -> PathBuf {
     path
 }
 
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let from = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -57,6 +57,16 @@ impl Process {
         process
     }
 
+    /// Starts a program and waits for nothing.
+    pub(crate) fn spawned(command: &mut Command) -> Self {
+        Self::spawn(command)
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     fn spawn(command: &mut Command) -> Self {
         let child = command
             .stdin(Stdio::null())
@@ -72,6 +82,33 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// SIGSTOP: it stands still, and its connections stay open.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// The memory that it holds right now (proc(5), `VmRSS`).
+    pub(crate) fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let (name, pid) = (format!("-{name}"), self.child.id().to_string());
+        let sent = Command::new("kill").args([name, pid]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// SIGTERM, and waits until it has ended by itself.

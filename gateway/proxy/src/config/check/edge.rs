@@ -1,6 +1,7 @@
 //! The two listeners: where they listen, and who could reach them there.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use url::{Origin, Url};
 
@@ -11,7 +12,12 @@ use crate::config::fault::Path;
 use crate::config::raw;
 
 impl Checker<'_> {
-    pub(super) fn listen(&mut self, raw: &raw::Listen, insecure: Insecure) -> Option<Listen> {
+    pub(super) fn listen(
+        &mut self,
+        raw: &raw::Listen,
+        insecure: Insecure,
+        identified: bool,
+    ) -> Option<Listen> {
         let path = Path::of("listen");
         let plain = |address: &String| raw::ListenDetails {
             address: address.clone(),
@@ -28,12 +34,13 @@ impl Checker<'_> {
         if let Some(address) = address
             && !address.ip().is_loopback()
             && !insecure.anonymous
+            && !identified
         {
             let what = "callers without an identity could reach this address from other machines";
             self.fault(
                 &at,
                 what,
-                "a loopback address such as `127.0.0.1:8080`, or `insecure: {anonymous: true}`",
+                "a loopback address such as `127.0.0.1:8080`, a section `auth`, or `insecure: {anonymous: true}`",
             );
         }
         let hosts = self.hosts(&details.hosts, &path.key("hosts"));
@@ -47,6 +54,9 @@ impl Checker<'_> {
             hosts,
             origins,
             tls,
+            connections: details.connections,
+            header_timeout: details.header_timeout.into(),
+            idle_timeout: details.idle_timeout.into(),
         })
     }
 
@@ -121,7 +131,18 @@ impl Checker<'_> {
     }
 
     fn listen_tls(&mut self, raw: &raw::ListenTls, path: &Path) -> ListenTls {
-        let [cert, key] = [self.file(&raw.cert), self.file(&raw.key)];
+        let (cert, key) = self.certificate(&raw.cert, &raw.key, path);
+        let mut further = Vec::new();
+        for (index, one) in raw.further.iter().enumerate() {
+            let path = path.key("further").index(index);
+            further.push(self.certificate(&one.cert, &one.key, &path));
+        }
+        ListenTls { cert, key, further }
+    }
+
+    /// Checks a certificate and its key.
+    fn certificate(&mut self, cert: &str, key: &str, path: &Path) -> (PathBuf, PathBuf) {
+        let [cert, key] = [self.file(cert), self.file(key)];
         let mut chain = None;
         if !self.is_absent(&path.key("cert")) {
             match certificate::read_chain(&cert) {
@@ -142,7 +163,7 @@ impl Checker<'_> {
                 "a PEM file with the private key of `cert`",
             );
         }
-        ListenTls { cert, key }
+        (cert, key)
     }
 }
 

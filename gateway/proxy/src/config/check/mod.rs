@@ -4,8 +4,13 @@
 
 mod access;
 mod audit;
+mod auth;
+mod credentials;
 mod edge;
+mod limits;
+mod prices;
 mod servers;
+mod traffic;
 
 use std::path::{Path as FilePath, PathBuf};
 
@@ -35,16 +40,31 @@ pub(super) fn check(
         anonymous: raw.insecure.anonymous,
         admin_remote: raw.insecure.admin_remote,
     };
-    let listen = checker.listen(&raw.listen, insecure);
+    let listen = checker.listen(&raw.listen, insecure, raw.auth.is_some());
     let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
-    let servers = checker.servers(&raw.servers);
+    let tls = listen.as_ref().is_some_and(|listen| listen.tls.is_some());
+    let auth = checker.auth(raw, tls);
+    let exchangeable = auth.as_ref().is_some_and(|auth| !auth.issuers.is_empty());
+    let servers = checker.servers(&raw.servers, exchangeable);
     let access = checker.access(&raw.access, &raw.servers);
+    let sessions = checker.sessions(&raw.sessions);
+    let prices = raw
+        .prices
+        .as_ref()
+        .map(|prices| checker.prices(prices, &servers));
+    let limits = checker.limits(&raw.limits, &servers, prices.as_ref());
+    let redis = raw.redis.as_ref().and_then(|redis| checker.redis(redis));
     let audit = checker.audit(&raw.audit);
     Some(Checked {
         listen: listen?,
         admin: admin?,
+        auth,
         servers,
         access,
+        sessions,
+        limits,
+        prices,
+        redis,
         requests: requests(&raw.requests),
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),
@@ -58,6 +78,7 @@ pub(super) fn check(
 fn requests(raw: &raw::Requests) -> Requests {
     Requests {
         body_bytes_max: raw.body_bytes_max.0,
+        memory_bytes_max: raw.memory_bytes_max.0,
         header_bytes_max: raw.header_bytes_max.0,
         depth_max: raw.depth_max,
         read_timeout: raw.read_timeout.into(),

@@ -6,6 +6,7 @@ use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::Checker;
+use super::traffic::{self, Written};
 use crate::config::bounds::SERVER_NAME_BYTES_MAX;
 use crate::config::checked::{Protocol, Server, ServerTls, Timeouts};
 use crate::config::fault::{Path, Shown};
@@ -15,24 +16,32 @@ use crate::config::read::is_ambiguous_word;
 const NAME_FORM: &str = "1 to 63 of `a` to `z`, `0` to `9` and `-`, not beginning with `-`";
 
 impl Checker<'_> {
-    pub(super) fn servers(&mut self, raw: &BTreeMap<String, raw::Server>) -> Vec<Server> {
+    pub(super) fn servers(
+        &mut self,
+        raw: &BTreeMap<String, raw::Server>,
+        exchangeable: bool,
+    ) -> Vec<Server> {
         let path = Path::of("servers");
         raw.iter()
-            .map(|(name, server)| self.server(name, server, &path.key(name)))
+            .map(|(name, server)| self.server(name, server, exchangeable, &path.key(name)))
             .collect()
     }
 
-    fn server(&mut self, name: &str, raw: &raw::Server, path: &Path) -> Server {
+    fn server(&mut self, name: &str, raw: &raw::Server, exchangeable: bool, path: &Path) -> Server {
         self.server_name(name, path);
-        let urls = self.urls(raw, path);
-        let tls = ServerTls {
-            ca: raw
-                .tls
-                .ca
-                .as_ref()
-                .and_then(|ca| self.authorities(ca, &path.key("tls").key("ca"))),
-            server_name: raw.tls.server_name.clone(),
-        };
+        let versions = self.versions(raw, path);
+        let tls =
+            ServerTls {
+                ca: raw
+                    .tls
+                    .ca
+                    .as_ref()
+                    .and_then(|ca| self.authorities(ca, &path.key("tls").key("ca"))),
+                server_name: raw.tls.server_name.clone(),
+                client: raw.tls.client.as_ref().and_then(|client| {
+                    self.client_certificate(client, &path.key("tls").key("client"))
+                }),
+            };
         if let Some(name) = &raw.tls.server_name
             && ServerName::try_from(name.as_str()).is_err()
         {
@@ -43,17 +52,35 @@ impl Checker<'_> {
                 "a name such as `orders.example.com`",
             );
         }
-        let trusts = raw.tls.ca.is_some() || raw.tls.server_name.is_some();
-        if trusts && !urls.is_empty() && urls.iter().all(|url| url.scheme() == "http") {
+        let tls_raw = &raw.tls;
+        let trusts =
+            tls_raw.ca.is_some() || tls_raw.server_name.is_some() || tls_raw.client.is_some();
+        if trusts && traffic::all_plain(&versions) {
             self.fault(
                 &path.key("tls"),
                 "TLS is set up, but every URL is `http`",
                 "`tls` with `https` only",
             );
         }
+        let urls = versions.iter().flat_map(|version| &version.urls);
+        let urls: Vec<Url> = urls.cloned().collect();
+        let auth = self.server_auth(raw, &urls, exchangeable, path);
         Server {
             name: name.to_owned(),
-            urls,
+            balance: traffic::balance(raw.balance),
+            health: self.health(&raw.health, path),
+            retry: self.retry(&raw.retry, path),
+            canary: match &raw.canary {
+                Some(canary) => self.canary(canary, &versions, path),
+                None => None,
+            },
+            mirror: match &raw.mirror {
+                Some(mirror) => self.mirror(mirror, &versions, path),
+                None => None,
+            },
+            pins: self.pins(&raw.pins, &versions, path),
+            capacity: traffic::capacity(&raw.capacity),
+            versions,
             protocol: match raw.protocol {
                 raw::Protocol::Auto => Protocol::Auto,
                 raw::Protocol::Http1 => Protocol::Http1,
@@ -65,6 +92,8 @@ impl Checker<'_> {
                 idle: raw.timeouts.idle.into(),
             },
             tls,
+            auth,
+            audiences: raw.audiences.clone(),
         }
     }
 
@@ -90,9 +119,9 @@ impl Checker<'_> {
         }
     }
 
-    fn urls(&mut self, raw: &raw::Server, path: &Path) -> Vec<Url> {
+    pub(super) fn urls(&mut self, raw: Written<'_>, path: &Path) -> Vec<Url> {
         let [one, several] = [path.key("url"), path.key("urls")];
-        match (&raw.url, &raw.urls) {
+        match (raw.one, raw.several) {
             (Some(_), Some(_)) => {
                 self.fault(&several, "both `url` and `urls`", "one of the two");
                 Vec::new()

@@ -1,6 +1,11 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 2] = [("GANTRY_STORE_PASSWORD", "hunter2"), ("HOME", "/home/user")];
+const VARIABLES: [(&str, &str); 4] = [
+    ("GANTRY_OAUTH_SECRET", "hunter2"),
+    ("GANTRY_REDIS_PASSWORD", "hunter3"),
+    ("GANTRY_STORE_PASSWORD", "hunter2"),
+    ("HOME", "/home/user"),
+];
 
 /// Every example by its file's name, so that none can be added without being checked.
 fn examples() -> Vec<(String, String)> {
@@ -29,7 +34,10 @@ fn every_example_is_valid() {
     for name in [
         "access",
         "audit",
+        "canary",
         "everything",
+        "identity",
+        "limits",
         "minimal",
         "tls",
         "two-servers",
@@ -86,7 +94,7 @@ fn what_the_examples_mean() {
     assert_eq!(minimal.listen.address, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(minimal.admin.address, "127.0.0.1:9090".parse().unwrap());
     assert_eq!(
-        minimal.servers[0].urls[0].as_str(),
+        minimal.servers[0].versions[0].urls[0].as_str(),
         "http://127.0.0.1:8000/mcp"
     );
     assert_eq!(
@@ -111,8 +119,20 @@ fn what_the_examples_mean() {
     assert_eq!(clickhouse.password.as_ref().unwrap().expose(), "hunter2");
     assert_eq!(audit.audit.spool.bytes_max, 10 << 30);
 
+    let identity = read("identity.yaml");
+    let auth = identity.auth.as_ref().unwrap();
+    assert_eq!(auth.resource.as_deref(), Some("https://gw.example.com"));
+    assert_eq!(auth.issuers[0].keys, KeyPlace::Metadata);
+    assert_eq!(auth.api_keys[0].sha256[..2], [0x5e, 0x88]);
+    let exchange = &identity.server("orders").unwrap().auth;
+    let ServerAuth::TokenExchange(exchange) = exchange else {
+        panic!("{exchange:?}")
+    };
+    let resource = Some("https://orders.internal.example.com/mcp");
+    assert_eq!(exchange.resource.as_deref(), resource);
+
     let two = read("two-servers.yaml");
-    assert_eq!(two.server("crm").unwrap().urls.len(), 2);
+    assert_eq!(two.server("crm").unwrap().versions[0].urls.len(), 2);
     assert_eq!(two.server("crm").unwrap().protocol, Protocol::Http2);
     assert!(two.server("other").is_none());
 }

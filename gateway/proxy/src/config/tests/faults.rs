@@ -233,3 +233,64 @@ fn access_rules() {
     let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
     check_texts("access", &cases);
 }
+
+#[test]
+fn who_may_call() {
+    let servers = "servers: {a: {url: http://a/}}\n";
+    let issuer =
+        "auth: {resource: https://gw.example.com, issuers: [{issuer: https://idp.example.com";
+    let texts = [
+        "auth: {}".to_owned(),
+        "auth: {issuers: [{issuer: https://idp.example.com}]}".to_owned(),
+        "auth: {resource: http://gw.example.com, issuers: [{issuer: http://idp.example.com}]}".to_owned(),
+        "auth: {resource: \"https://gw.example.com/?a\", issuers: [{}]}".to_owned(),
+        "listen: 0.0.0.0:80\nauth: {resource: http://localhost, issuers: [{issuer: http://127.0.0.1:1}]}".to_owned(),
+        format!("{issuer}, algorithms: [HS256, none, RS256]}}]}}"),
+        format!("{issuer}, algorithms: [], jwks: keys.json}}]}}"),
+        format!("{issuer}}}, {{issuer: https://idp.example.com}}]}}"),
+        format!("{issuer}, introspection: {{client_id: a, client_secret: hunter2}}}}, {{issuer: https://b, introspection: {{client_id: a}}}}]}}"),
+        format!("{issuer}}}], clock_skew: 10m, typ: lax, required_scopes: [{{}}, {{scopes: [\"a b\"]}}, {{server: a, tool: a/b, scopes: [c]}}, {{server: z, scopes: [c]}}, {{tool: b, scopes: [c]}}]}}"),
+        "auth: {api_keys: [{sha256: hunter2, agent: a}, {sha256: abc, agent: \"\"}], api_key_header: authorization}".to_owned(),
+        "auth: {certificates: {ca: gone.pem, name: email}}".to_owned(),
+    ];
+    let texts =
+        texts.map(|text| format!("{servers}{text}").replace("sha256: hunter2", "sha256: hunter"));
+    let servers = [
+        "{header: {}}",
+        "{header: {name: host, value: hunter2}}",
+        "{header: {value: \"a\\nb\"}, client_credentials: {}}",
+        "{client_credentials: {token_url: http://idp.example.com/token, client_id: a, client_secret: hunter2}}",
+        "{token_exchange: {token_url: https://idp.example.com/token, client_id: a, client_secret: hunter2}}",
+        "{passthrough: true}",
+    ];
+    let servers = servers.map(|auth| format!("servers: {{a: {{url: http://a/, auth: {auth}}}}}"));
+    let all: Vec<&str> = texts.iter().chain(&servers).map(String::as_str).collect();
+    check_texts("identity", &all);
+}
+
+#[test]
+fn limits_and_prices() {
+    let on_a = |rest: &str| format!("servers: {{a: {{url: http://a/}}}}\n{rest}");
+    let cases = [
+        "limits: [{per: [agent]}]",
+        "limits: [{call: 5/min}]",
+        "limits: [{calls: 5}, {calls: 0/min}, {calls: 5/minute}, {calls: 1.5/min}, {tokens: 5GiB/day}, {bytes: 5k/day}]",
+        "limits: [{tokens: 5/min, burst: 3}, {calls: 1/day, burst: 1000}, {concurrent: 0}]",
+        "limits: [{per: [agent, agent], calls: 1/day}, {per: [agents], calls: 1/day}]",
+        "limits: [{server: b, calls: 1/day}, {tool: b/c, calls: 1/day}, {tool: c, calls: 1/day}, {tool: a/, calls: 1/day}, {tool: 'a/prompt:', calls: 1/day}]",
+        "limits: [{calls: 1/day}, {calls: 1/day}, {id: x, calls: 2/day}, {id: x, tokens: 2/day}, {id: '', calls: 3/day}]",
+        "limits: [{cost: 5 USD/day}]",
+        "limits: [{cost: 5 EUR/day}, {cost: 5/day}, {cost: 5 USD/hour}]\nprices: {currency: USD, books: {b: {prices: [{per_call: 1}]}}}",
+        "prices: {currency: usd, books: {}}",
+        "prices: {currency: USD, books: {b: {prices: [{per_call: -1}, {per_call: 1e3}, {per_call: 0.0000000001}, {server: a}]}}}",
+        "prices: {currency: USD, books: {b: {valid_from: tomorrow, prices: [{per_call: 1}]}, c: {prices: [{per_call: 1}]}, d: {prices: [{per_call: 2}]}}}",
+        "prices: {currency: USD, books: {b: {prices: [{tool: a/x, per_call: 1}, {tool: a/x, per_mib: 1}, {tool: 'a/*', per_call: 1}, {server: b, per_call: 1}, {server: a, tool: a/y, per_call: 1}]}}}",
+        "redis: {fail: open}",
+        "redis: {url: http://cache/, prefix: 'a b', timeout: 1ms}",
+        "redis: {url: 'redis://u:hunter2@cache/'}",
+        "redis: {url: 'redis://cache/db'}",
+    ];
+    let texts: Vec<String> = cases.iter().map(|case| on_a(case)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    check_texts("limits", &texts);
+}

@@ -21,6 +21,10 @@ pub struct Ending {
     pub error: String,
     /// The rule that refused.
     pub rule: Option<Arc<str>>,
+    /// Whether the server could not be reached.
+    pub unreached: bool,
+    /// What counts the call by what, where a limit refused it: `agent,tool` and `calls`.
+    pub limited: Option<(Arc<str>, &'static str)>,
 }
 
 impl Ending {
@@ -33,6 +37,8 @@ impl Ending {
             rpc_code: rpc_code(answer.code),
             error: refusal.to_string(),
             rule: refusal.rule(),
+            unreached: refusal.is_unreached(),
+            limited: refusal.limited(),
         }
     }
 
@@ -54,6 +60,8 @@ impl Ending {
             rpc_code: code,
             error: String::new(),
             rule: None,
+            unreached: false,
+            limited: None,
         }
     }
 
@@ -73,6 +81,8 @@ impl Ending {
             rpc_code: 0,
             error: String::new(),
             rule: None,
+            unreached: false,
+            limited: None,
         }
     }
 }

@@ -1,8 +1,13 @@
 //! A closed trail, and the row that it becomes.
 
 use gantry_analytics::record::{GuardAction, Record, Transport};
+use gantry_mcp::answer::Format;
 
-use super::{Ending, Trail};
+use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Trail};
+use crate::{
+    pipeline::usage::{Bill, Facts},
+    upstream::Effort,
+};
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -13,6 +18,9 @@ pub struct Entry {
     trail: Trail,
     ending: Ending,
     id: String,
+    /// The endpoints that were tried before the last one.
+    tried: String,
+    bill: Bill,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
     /// From the first byte to the server to the end of its answer.
@@ -23,8 +31,10 @@ impl Entry {
     pub(super) fn new(trail: Trail, ending: Ending, duration_us: u64, upstream_us: u64) -> Self {
         Self {
             id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
+            tried: tried(&trail.effort),
             trail,
             ending,
+            bill: Bill::default(),
             duration_us,
             upstream_us,
         }
@@ -35,13 +45,53 @@ impl Entry {
         self.trail.is_endless()
     }
 
-    /// The row of the audit log.
-    pub fn record(&self) -> Record<'_> {
+    /// Makes out what the call used and costs, and settles what limits are owed for it.
+    pub(in crate::pipeline) async fn tally(&mut self) {
+        let trail = &mut self.trail;
+        let Some(usage) = trail.usage.take() else {
+            return;
+        };
+        let facts = Facts {
+            sent: trail.is_sent(),
+            unreached: self.ending.unreached,
+            format: if trail.flags & FLAG_STREAM == 0 {
+                Format::Json
+            } else {
+                Format::EventStream
+            },
+            bytes: trail.req_bytes.saturating_add(trail.resp_bytes),
+            duration_us: self.duration_us,
+        };
+        self.bill = usage.close(facts).await;
+        if self.bill.is_estimate {
+            trail.flags |= FLAG_ESTIMATED;
+        }
+    }
+
+    /// What counts the call by what, where a limit refused it.
+    pub fn limited(&self) -> Option<&(std::sync::Arc<str>, &'static str)> {
+        self.ending.limited.as_ref()
+    }
+
+    /// What the record keeps beside its columns.
+    pub fn attrs(&self) -> Vec<(&str, &str)> {
+        let attrs = [
+            ("tried", self.tried.as_str()),
+            ("teams", self.trail.teams.as_str()),
+        ];
+        attrs
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .collect()
+    }
+
+    /// The row of the audit log, with [`Entry::attrs`].
+    pub fn record<'a>(&'a self, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
-            tenant: "",
-            team: "",
+            tenant: &trail.tenant,
+            team: trail.team.as_deref().unwrap_or_default(),
             agent: trail.agent.as_deref().unwrap_or_default(),
             subject: 0,
             auth_method: trail.auth_method,
@@ -50,8 +100,9 @@ impl Entry {
             client_ip: trail.client,
             method: &trail.method,
             server: trail.server.as_deref().unwrap_or_default(),
-            server_version: "",
-            endpoint: trail.endpoint.as_deref().unwrap_or_default(),
+            server_version: trail.version.as_deref().unwrap_or_default(),
+            // The one that answered, or that was tried last.
+            endpoint: trail.effort.tried.last().map_or("", |endpoint| &**endpoint),
             kind: trail.kind,
             tool: &trail.tool,
             resource_uri: &trail.resource_uri,
@@ -67,19 +118,19 @@ impl Entry {
             http_status: ending.http_status,
             rpc_code: ending.rpc_code,
             error: &ending.error,
-            attempts: trail.attempts,
+            attempts: u8::try_from(trail.effort.tried.len()).unwrap_or(u8::MAX),
             flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
             guard_us: 0,
-            queue_us: 0,
+            queue_us: u32::try_from(trail.effort.queued.as_micros()).unwrap_or(u32::MAX),
             ttfb_us: trail.ttfb_us,
             req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
             resp_bytes: trail.resp_bytes,
-            tokens_in: 0,
-            tokens_out: 0,
-            cost: 0,
-            price_book: "",
+            tokens_in: self.bill.tokens_in,
+            tokens_out: self.bill.tokens_out,
+            cost: self.bill.cost.billionths(),
+            price_book: &self.bill.book,
             policy: ending
                 .rule
                 .as_deref()
@@ -89,9 +140,14 @@ impl Entry {
             guard_rules: &[],
             pii_in: &[],
             pii_out: &[],
-            attrs: &[],
+            attrs,
         }
     }
+}
+
+fn tried(effort: &Effort) -> String {
+    let earlier = effort.tried.split_last().map(|(_, earlier)| earlier);
+    earlier.unwrap_or_default().join(" ")
 }
 
 /// The id as people search for it: a string without its quotes, anything else as it stands.

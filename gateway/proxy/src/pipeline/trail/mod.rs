@@ -9,7 +9,7 @@ mod entry;
 use std::{
     borrow::Cow,
     fmt::Write as _,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -25,15 +25,16 @@ use gantry_mcp::{
     revision::Revision,
 };
 use http::HeaderMap;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::request::SESSION_ID;
+use super::usage::Usage;
 use crate::{
     auth::Caller,
     policy::Permit,
-    routing::Server,
+    routing::{SESSION_ID, Server, Target},
     telemetry::trace::TraceContext,
-    upstream::{Exchange, Verb},
+    upstream::{Effort, Exchange, Verb},
 };
 
 /// The answer was an event stream.
@@ -42,6 +43,8 @@ pub(super) const FLAG_STREAM: u32 = 1;
 pub(super) const FLAG_ENDLESS: u32 = 4;
 /// The caller left before the answer was whole.
 pub(super) const FLAG_DEPARTED: u32 = 2;
+/// Tokens were not counted but made out from the number of bytes.
+pub(super) const FLAG_ESTIMATED: u32 = 8;
 
 /// The facts of a request that is still under way.
 #[derive(Debug)]
@@ -51,7 +54,11 @@ pub struct Trail {
     client: IpAddr,
     trace: TraceContext,
     server: Option<Arc<str>>,
+    tenant: String,
     agent: Option<String>,
+    team: Option<String>,
+    /// All teams as a JSON array, where there are several.
+    teams: String,
     auth_method: AuthMethod,
     client_name: String,
     client_version: String,
@@ -63,13 +70,14 @@ pub struct Trail {
     session: String,
     id: Option<String>,
     rule: Option<Arc<str>>,
-    endpoint: Option<Arc<str>>,
-    attempts: u8,
+    version: Option<Arc<str>>,
+    effort: Effort,
     flags: u32,
     sent: Option<Instant>,
     ttfb_us: u64,
     req_bytes: u64,
     resp_bytes: u64,
+    usage: Option<Box<Usage>>,
 }
 
 impl Trail {
@@ -82,7 +90,10 @@ impl Trail {
             client,
             trace: TraceContext::from_headers(headers, rand::random(), rand::random()),
             server: None,
+            tenant: String::new(),
             agent: None,
+            team: None,
+            teams: String::new(),
             auth_method: AuthMethod::None,
             client_name: String::new(),
             client_version: String::new(),
@@ -96,13 +107,24 @@ impl Trail {
                 .map_or_else(String::new, |id| digest(id.as_bytes())),
             id: None,
             rule: None,
-            endpoint: None,
-            attempts: 0,
+            version: None,
+            effort: Effort::default(),
             flags: 0,
             sent: None,
             ttfb_us: 0,
             req_bytes: 0,
             resp_bytes: 0,
+            usage: None,
+        }
+    }
+
+    /// Begins the trail of something that the gateway itself did about a version of a server.
+    pub fn event(method: &'static str, server: &Arc<str>, version: &str) -> Self {
+        Self {
+            method: Cow::Borrowed(method),
+            server: Some(Arc::clone(server)),
+            version: Some(version.into()),
+            ..Self::begin(Ipv6Addr::UNSPECIFIED.into(), &HeaderMap::new())
         }
     }
 
@@ -164,8 +186,13 @@ impl Trail {
     }
 
     /// The caller is known.
-    pub fn identified(&mut self, caller: &Caller) {
+    pub fn identified(&mut self, caller: &Caller, tenant: &str) {
+        self.tenant = tenant.to_owned();
         self.agent = Some(caller.agent().to_owned());
+        self.team = caller.teams().first().cloned();
+        if caller.teams().len() > 1 {
+            self.teams = Value::from(caller.teams().to_vec()).to_string();
+        }
         self.auth_method = caller.method();
     }
 
@@ -174,22 +201,31 @@ impl Trail {
         self.rule = Some(Arc::clone(permit.rule()));
     }
 
+    /// The limits have admitted the call.
+    pub(super) fn admitted(&mut self, usage: Option<Usage>) {
+        self.usage = usage.map(Box::new);
+    }
+
     /// The exchange with the server begins.
     pub fn sending(&mut self) {
         self.sent = Some(Instant::now());
     }
 
-    /// Counts the endpoints that are tried.
-    pub fn attempts(&mut self) -> &mut u8 {
-        &mut self.attempts
+    /// The version is known.
+    pub fn routed(&mut self, target: &Target) {
+        self.version = Some(Arc::clone(target.version().name()));
+    }
+
+    /// Takes down what the call took: the endpoints that were tried, the time in the queue.
+    pub fn effort(&mut self) -> &mut Effort {
+        &mut self.effort
     }
 
     /// The head of the answer is here.
     pub fn answering(&mut self, exchange: &Exchange) {
-        self.endpoint = Some(Arc::clone(exchange.endpoint()));
         self.ttfb_us = micros(self.started);
         // A session that was just opened: the server names it in its answer.
-        if let Some(id) = exchange.headers().and_then(|all| all.get(&SESSION_ID)) {
+        if let Some(id) = exchange.client_session() {
             self.session = digest(id.as_bytes());
         }
     }
@@ -210,8 +246,21 @@ impl Trail {
     }
 
     /// A piece of the answer arrived.
-    pub fn answered(&mut self, body_bytes: usize) {
-        self.resp_bytes = self.resp_bytes.saturating_add(body_bytes as u64);
+    pub fn answered(&mut self, piece: &[u8]) {
+        self.resp_bytes = self.resp_bytes.saturating_add(piece.len() as u64);
+        if let Some(usage) = &mut self.usage {
+            usage.answered(piece);
+        }
+    }
+
+    /// When the request arrived, in microseconds since the Unix epoch.
+    pub fn started_us(&self) -> i64 {
+        self.ts_us
+    }
+
+    /// The caller's tenant; empty where it has none.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
     }
 
     /// The JSON text of the request's id.

@@ -4,13 +4,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Result, protocols::http::ServerSession};
 use pingora_http::ResponseHeader;
 
-use crate::server::refuse;
+pub(super) use crate::upstream::{format, is_encoded};
+use crate::{routing::SESSION_ID, server::refuse};
 use gantry_mcp::answer::Format;
 
-/// Headers of an answer that concern the server's connection, the framing of its body, or the
-/// server's own trust: one gateway host stands for many servers, and a browser would show one
+/// Headers of an answer that concern the server's connection, the framing of its body, its own
+/// name for the session, or the server's own trust: one gateway host stands for many servers, and a browser would show one
 /// server's cookies to another.
-const NOT_FORWARDED: [HeaderName; 11] = [
+const NOT_FORWARDED: [HeaderName; 13] = [
+    SESSION_ID,
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -20,6 +22,8 @@ const NOT_FORWARDED: [HeaderName; 11] = [
     header::SET_COOKIE,
     header::CONTENT_LENGTH,
     header::PROXY_AUTHENTICATE,
+    // It asks for credentials that no client can send through the gateway.
+    header::WWW_AUTHENTICATE,
     header::ALT_SVC,
     header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
 ];
@@ -33,9 +37,13 @@ pub(super) fn build(
     session: &ServerSession,
     status: StatusCode,
     headers: Option<&HeaderMap>,
+    client_session: Option<&HeaderValue>,
     length: Option<u64>,
 ) -> Result<ResponseHeader> {
     let mut head = ResponseHeader::build_no_case(status, None)?;
+    if let Some(id) = client_session {
+        head.insert_header(SESSION_ID, id)?;
+    }
     if let Some(headers) = headers {
         copy(headers, &mut head)?;
         if format(headers) == Some(Format::EventStream) {
@@ -82,26 +90,4 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
 pub(super) fn has_body(status: StatusCode, headers: &HeaderMap) -> bool {
     !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         && content_length(headers) != Some(0)
-}
-
-/// Whether the body is compressed.
-pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
-    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-/// How the answer's body is to be read; `None` where it carries no message.
-pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
-    if is_encoded(headers) {
-        return None;
-    }
-    let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let media = text.split(';').next().unwrap_or_default().trim();
-    if media.eq_ignore_ascii_case("text/event-stream") {
-        Some(Format::EventStream)
-    } else if media.eq_ignore_ascii_case("application/json") {
-        Some(Format::Json)
-    } else {
-        None
-    }
 }

@@ -25,7 +25,7 @@ use reviewed::Reviewer;
 
 use super::connection;
 use crate::{
-    pipeline::{Ending, Gateway, Refusal, Reply, Trail, Unreviewable, settle},
+    pipeline::{Ending, Gateway, Listening, Original, Refusal, Reply, Trail, Unreviewable, settle},
     upstream::Exchange,
 };
 
@@ -61,6 +61,11 @@ pub(super) async fn deliver(
         }
         _ => None,
     };
+    let listening = reply.lesson.zip(format);
+    let original = reply.original.zip(format).map(|(mut original, format)| {
+        original.begins(format);
+        original
+    });
     let mut delivery = Delivery {
         session,
         gateway,
@@ -74,6 +79,8 @@ pub(super) async fn deliver(
         announced: headers.and_then(head::content_length),
         received: 0,
         reviewer,
+        listening: listening.map(|(lesson, format)| lesson.listen(format)),
+        original,
         head_due: true,
         present: true,
         cancellable: reply.cancellable,
@@ -123,6 +130,10 @@ struct Delivery<'a> {
     received: u64,
     /// At work where the answer has to be reviewed.
     reviewer: Option<Reviewer>,
+    /// Reads along where there is something to learn.
+    listening: Option<Listening>,
+    /// Reads along where the answer is compared with another one.
+    original: Option<Original>,
     /// The head has not been written yet.
     head_due: bool,
     /// Whether the caller is still there, as far as is known.
@@ -181,7 +192,7 @@ impl Delivery<'_> {
                     piece = &mut piece => break piece,
                     () = connection::departure(self.session), if watching => return Next::Departed,
                     () = sleep(self.gateway.keep_alive), if quiet => {
-                        if self.session.write_response_body(COMMENT, false).await.is_err() {
+                        if connection::write_body(self.session, COMMENT, false).await.is_err() {
                             return Next::Departed;
                         }
                     }
@@ -201,11 +212,12 @@ impl Delivery<'_> {
         let bytes = std::mem::take(&mut arrived.bytes);
         self.received = self.received.saturating_add(bytes.len() as u64);
         if let Some(trail) = self.trail.as_mut() {
-            trail.answered(bytes.len());
+            trail.answered(&bytes);
         }
         let reading = self.reading.as_mut();
         let answered = reading.is_some_and(|reading| reading.feed(&bytes));
         let last = arrived.is_last() || self.announced == Some(self.received);
+        self.read_along(&bytes, last);
         let bytes = match &mut self.reviewer {
             Some(reviewer) => reviewer
                 .pass(self.gateway, self.trail.as_mut(), bytes, last)
@@ -218,6 +230,17 @@ impl Delivery<'_> {
             recorded.map_err(|()| Withheld::Unrecorded)?;
         }
         Ok(bytes)
+    }
+
+    /// Shows the server's bytes to whoever reads along.
+    fn read_along(&mut self, bytes: &Bytes, last: bool) {
+        if let Some(original) = &mut self.original {
+            original.read(bytes, last);
+        }
+        let listening = self.listening.as_mut();
+        if listening.is_some_and(|listening| !listening.read(bytes, last)) {
+            self.listening = None;
+        }
     }
 
     /// Passes bytes on, behind the head where that is due. False when the delivery cannot go on.
@@ -235,9 +258,7 @@ impl Delivery<'_> {
         }
         let gone = self.present
             && !bytes.is_empty()
-            && self
-                .session
-                .write_response_body(bytes, false)
+            && connection::write_body(self.session, bytes, false)
                 .await
                 .is_err();
         !gone || self.lost().await
@@ -277,7 +298,7 @@ impl Delivery<'_> {
     async fn end(&mut self) -> Delivered {
         if self.present {
             // A caller that left in this very moment has nothing left to be told.
-            let _ = self.session.write_response_body(Bytes::new(), true).await;
+            let _ = connection::write_body(self.session, Bytes::new(), true).await;
         }
         Delivered::Whole
     }
@@ -303,7 +324,7 @@ impl Delivery<'_> {
         {
             return Delivered::Cut;
         }
-        let _ = self.session.write_response_body(Bytes::new(), true).await;
+        let _ = connection::write_body(self.session, Bytes::new(), true).await;
         Delivered::Cut
     }
 
@@ -311,7 +332,7 @@ impl Delivery<'_> {
         let answer = refusal.answer();
         let error = jsonrpc::error(self.id.as_deref(), answer.code, &answer.message, None);
         let event = [b"event: message\ndata: ".as_slice(), &error, b"\n\n"].concat();
-        self.session.write_response_body(event.into(), false).await
+        connection::write_body(self.session, event.into(), false).await
     }
 
     /// What the server's answer amounts to, as far as it has been read.
@@ -326,7 +347,7 @@ impl Delivery<'_> {
         let Some(trail) = self.trail.take() else {
             return Ok(());
         };
-        settle(self.gateway, &trail.close(ending))
+        settle(self.gateway, trail.close(ending))
             .await
             .map_err(|fault| {
                 tracing::error!(%fault, "an answer is withheld");
@@ -340,7 +361,13 @@ impl Delivery<'_> {
     }
 
     async fn write_head(&mut self, exchange: &Exchange, length: Option<u64>) -> Result<()> {
-        let head = head::build(self.session, self.status, exchange.headers(), length)?;
+        let head = head::build(
+            self.session,
+            self.status,
+            exchange.headers(),
+            exchange.client_session(),
+            length,
+        )?;
         connection::write_head(self.session, head).await
     }
 }

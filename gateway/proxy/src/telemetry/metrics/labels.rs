@@ -10,6 +10,8 @@ pub(super) const OUTCOME: &str = "outcome";
 pub(super) const ERROR_TYPE: &str = "error_type";
 pub(super) const ENDPOINT: &str = "endpoint";
 pub(super) const FAMILY: &str = "family";
+pub(super) const VERSION: &str = "server_version";
+pub(super) const REASON: &str = "reason";
 
 /// Stands for everything beyond a bound, or outside a closed set.
 pub(super) const OTHER: &str = "__other__";

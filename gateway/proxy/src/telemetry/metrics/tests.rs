@@ -229,6 +229,17 @@ fn every_family_is_on_the_page() {
             ..CALL
         });
     }
+    metrics.unidentified("absent");
+    let traffic = metrics.traffic();
+    traffic.endpoint("orders", "v1", "10.0.0.1:80", true);
+    traffic.ejected("orders", "v1", "10.0.0.1:80");
+    traffic.circuit("orders", "v1", true);
+    traffic.repeated("orders", "timeout");
+    traffic.shed("orders", "queue_full");
+    traffic.withdrawn("orders", "v2", true);
+    traffic.mirrored("orders", "alike");
+    metrics.limited("agent,tool", "calls");
+    metrics.spent(&SPENT);
     let page = metrics.render(&stats());
     for family in Family::ALL {
         let help = format!(
@@ -251,6 +262,64 @@ fn every_family_is_on_the_page() {
         "mcp_gateway_config_last_reload_success",
         Some(0.0),
     );
+}
+
+const SPENT: Spent<'_> = Spent {
+    tenant: "",
+    team: "support",
+    server: "orders",
+    tokens_in: 3,
+    tokens_out: 5,
+    cost: 250_000_000,
+};
+
+#[test]
+fn what_is_spent_is_counted_for_a_bounded_number_of_teams() {
+    let metrics = Metrics::new(&["orders"]);
+    for number in 0..300 {
+        for _ in 0..2 {
+            let team = &format!("team-{number}");
+            metrics.spent(&Spent { team, ..SPENT });
+        }
+    }
+    metrics.spent(&Spent {
+        tokens_in: 0,
+        tokens_out: 0,
+        cost: 0,
+        team: "free",
+        ..SPENT
+    });
+    let series = |family: &str, team: &str, more: &str| {
+        format!("mcp_gateway_{family}_total{{{more}server=\"orders\",team=\"{team}\",tenant=\"\"}}")
+    };
+    let (into, out) = ("direction=\"in\",", "direction=\"out\",");
+    check(&metrics, &series("tokens", "team-0", into), Some(6.0));
+    check(&metrics, &series("tokens", "team-199", out), Some(10.0));
+    check(&metrics, &series("cost", "team-199", ""), Some(0.5));
+    check(&metrics, &series("tokens", "team-200", out), None);
+    check(&metrics, &series("tokens", "free", out), None);
+    let other = "mcp_gateway_cost_total{server=\"orders\",team=\"__other__\",tenant=\"__other__\"}";
+    check(&metrics, other, Some(50.0));
+    let overflow = "mcp_gateway_metrics_overflow_total{family=\"mcp_gateway_tokens_total\"}";
+    check(&metrics, overflow, Some(200.0));
+}
+
+#[test]
+fn figures_of_limits_only_rise() {
+    let metrics = Metrics::new(&[]);
+    metrics.limit_keys(7, 3);
+    metrics.limit_keys(5, 2);
+    metrics.limits_shared(true, 4, 1);
+    metrics.limits_shared(false, 5, 1);
+    for (series, expected) in [
+        ("mcp_gateway_limit_keys", 5.0),
+        ("mcp_gateway_limit_overflows_total", 3.0),
+        ("mcp_gateway_limits_shared", 0.0),
+        ("mcp_gateway_limits_redis_failures_total", 5.0),
+        ("mcp_gateway_limits_settlements_lost_total", 1.0),
+    ] {
+        check(&metrics, series, Some(expected));
+    }
 }
 
 /// Prometheus' own checker, where the development set-up has put it.

@@ -1,0 +1,86 @@
+//! The folder of the audit spool, which two processes share while one takes over from the other.
+//!
+//! A spool belongs to one process. One that takes over writes into a folder of its own within it, and
+//! delivers what the other has left as soon as that has ended; so does the next one with what is
+//! left there.
+
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use gantry_analytics::{
+    Delivery, Log, Store, delivery,
+    log::{self, OpenError},
+};
+
+use crate::config::Audit;
+
+/// Where a process writes that takes over.
+const SECOND: &str = "second";
+
+/// How often it is looked whether the other process has ended, or its records are delivered.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the delivery of the last batch may take.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Opens the spool; when `takes_over`, beside a process that still has it. The other folder comes
+/// with it.
+///
+/// # Errors
+/// [`OpenError`] when neither can be had.
+pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, PathBuf), OpenError> {
+    let first = &audit.spool.dir;
+    let second = first.join(SECOND);
+    match open_at(audit, first) {
+        Err(OpenError::Locked { .. }) if takes_over => {
+            Ok((open_at(audit, &second)?, first.clone()))
+        }
+        opened => Ok((opened?, second)),
+    }
+}
+
+fn open_at(audit: &Audit, folder: &Path) -> Result<Log, OpenError> {
+    let mut settings = log::Settings::new(folder, &audit.gateway);
+    settings.bytes_max = audit.spool.bytes_max;
+    Log::open(settings)
+}
+
+/// Delivers what is left in the other folder, beside everything else, once nobody has it.
+pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folder: PathBuf) {
+    if !folder.join("lock").exists() {
+        return;
+    }
+    let audit = audit.clone();
+    let delivering = move || {
+        let log = loop {
+            match open_at(&audit, &folder) {
+                Ok(log) => break log,
+                Err(OpenError::Locked { .. }) => thread::sleep(LOOK_EVERY),
+                Err(error) => {
+                    return tracing::error!(%error, "what an earlier process left is not delivered");
+                }
+            }
+        };
+        match Delivery::start(&log, store, delivery::Settings::default()) {
+            Ok(delivery) => {
+                let rows = log.stats().unsent_rows;
+                while log.stats().unsent_rows > 0 {
+                    thread::sleep(LOOK_EVERY);
+                }
+                delivery.stop(FLUSH_DEADLINE);
+                tracing::info!(rows, "what an earlier process left is delivered");
+            }
+            Err(error) => tracing::error!(%error, "what an earlier process left is not delivered"),
+        }
+        log.close(FLUSH_DEADLINE);
+    };
+    let started = thread::Builder::new()
+        .name("audit-leftovers".to_owned())
+        .spawn(delivering);
+    if let Err(error) = started {
+        tracing::error!(%error, "what an earlier process left is not delivered");
+    }
+}
