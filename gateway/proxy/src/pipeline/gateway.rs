@@ -12,7 +12,7 @@ use crate::{
     limits::Limits,
     policy::Policy,
     routing::Routes,
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, spans::Spans},
     upstream::{PoolError, Pools, Upstream},
 };
 
@@ -41,8 +41,12 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// The trail; outlives configurations.
     pub log: Log,
+    /// False where the operator asked for no records.
+    pub recorded: bool,
     /// The metrics; outlive configurations.
     pub metrics: Arc<Metrics>,
+    /// The traces; outlive configurations.
+    pub spans: Option<Spans>,
 }
 
 impl Gateway {
@@ -55,6 +59,7 @@ impl Gateway {
         upstream: Arc<Upstream>,
         log: Log,
         metrics: Arc<Metrics>,
+        spans: Option<Spans>,
     ) -> Result<Self, PoolError> {
         Ok(Self {
             identity: identity(config.insecure.anonymous, config.listen.address),
@@ -70,7 +75,9 @@ impl Gateway {
             requests: config.requests,
             upstream,
             log,
+            recorded: !config.insecure.unrecorded,
             metrics,
+            spans,
         })
     }
 }

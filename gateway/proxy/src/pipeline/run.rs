@@ -11,7 +11,7 @@ use gantry_mcp::{
 };
 
 use super::{
-    Gateway, Refusal, Request, Review, Trail,
+    Gateway, Phase, Refusal, Request, Review, Trail,
     request::{SESSION_ID, mirrored},
 };
 use crate::{
@@ -59,7 +59,9 @@ pub async fn run(
     trail.read(call.as_ref(), verb);
     let era = check_headers(call.as_ref(), &headers)?;
     trail.classified(era);
-    if !gateway.log.accepting() {
+    let arguments = call.as_ref().and_then(arguments).unwrap_or_default();
+    trail.argued(gateway.log.arguments(arguments));
+    if gateway.recorded && !gateway.log.admit().await {
         return Err(Refusal::Unrecorded);
     }
     let server = gateway.routes.find(&server)?;
@@ -72,9 +74,12 @@ pub async fn run(
     trail.permitted(&permit);
 
     let ticket = limits::admit(&gateway.limits, &permit)?;
+    trail.passed(Phase::RateLimit);
     let terms = terms(verb, era, asked.method);
     let review = Review::of(&permit, &asked, era);
-    let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
+    let body = trail.carry(&body, call.as_ref());
+    let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body)?;
+    trail.passed(Phase::GuardIn);
     let target = routing::choose(server, &permit, &screened);
 
     if terms.endless {
@@ -130,5 +135,16 @@ fn terms(verb: Verb, era: Option<Era>, method: &str) -> Terms {
         verb,
         cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
+    }
+}
+
+fn arguments<'a>(frame: &'a Frame<'_>) -> Option<&'a [u8]> {
+    match frame {
+        Frame::Request(call) | Frame::Notification(call) => call
+            .params
+            .arguments
+            .as_ref()
+            .map(|raw| raw.get().as_bytes()),
+        Frame::Response(_) => None,
     }
 }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use gantry_analytics::log::AppendError;
+use gantry_analytics::{log::AppendError, record::Record};
 
 use super::{Entry, Gateway};
-use crate::telemetry::metrics::Operation;
+use crate::telemetry::{metrics::Operation, spans};
 
 /// The record could not be written: the answer must not be given as if it had been.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +20,15 @@ pub struct Unsettled {
 ///
 /// # Errors
 /// [`Unsettled`] when the trail did not take the record.
-pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
-    let record = entry.record();
-    let appended = gateway.log.append(record.encode()).await;
+pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled> {
+    let appended = if gateway.recorded {
+        gateway.log.append(record(gateway, &entry).encode()).await
+    } else {
+        Ok(None)
+    };
+    entry.recorded();
+    let entry = &entry;
+    let record = record(gateway, entry);
     gateway.metrics.observe(&Operation {
         server: record.server,
         method: record.method,
@@ -37,10 +43,12 @@ pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
         response_bytes: record.resp_bytes,
         endless: entry.is_endless(),
     });
+    gateway.metrics.govern(&record);
     let event_id = match &appended {
-        Ok(id) => id.to_string(),
-        Err(_) => String::new(),
+        Ok(Some(id)) => id.to_string(),
+        Ok(None) | Err(_) => String::new(),
     };
+    trace(gateway, entry, &record, &event_id);
     tracing::info!(
         trace_id = %hex(&record.trace_id),
         span_id = %hex(&record.span_id),
@@ -58,6 +66,36 @@ pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
     );
     appended?;
     Ok(())
+}
+
+/// The row, with the person's pseudonym.
+fn record<'a>(gateway: &Gateway, entry: &'a Entry) -> Record<'a> {
+    let person = entry.person();
+    Record {
+        subject: person.map_or(0, |person| gateway.log.subject("", person, "")),
+        ..entry.record()
+    }
+}
+
+/// The call's spans, and its phases as figures.
+fn trace(gateway: &Gateway, entry: &Entry, record: &Record<'_>, event_id: &str) {
+    let phases: Vec<spans::Part> = entry.phases().map(|(_, part)| part).collect();
+    for part in &phases {
+        let spent = part.end_us.saturating_sub(part.start_us);
+        gateway
+            .metrics
+            .phase(part.name, Duration::from_micros(spent));
+    }
+    if let Some(spans) = &gateway.spans {
+        spans.record(&spans::Call {
+            record,
+            event_id,
+            trace: entry.trace(),
+            started: entry.started(),
+            phases: &phases,
+            tries: &entry.tries(),
+        });
+    }
 }
 
 fn hex(bytes: &[u8]) -> impl std::fmt::Display + '_ {

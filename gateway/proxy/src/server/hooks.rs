@@ -152,7 +152,7 @@ async fn close(ctx: &mut Context, ending: Ending) -> bool {
     let Some(trail) = ctx.trail.take() else {
         return true;
     };
-    match settle(&ctx.snapshot.gateway, &trail.close(ending)).await {
+    match settle(&ctx.snapshot.gateway, trail.close(ending)).await {
         Ok(()) => true,
         Err(fault) => {
             tracing::error!(%fault, "a refusal is not in the trail");

@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use gantry_analytics::{
     Delivery, Log, delivery,
     log::{self, OpenError},
+    seal::{KeyError, Signer},
+    subject::{self, Pseudonyms},
 };
 use pingora_core::{
     apps::HttpServerOptions,
@@ -27,9 +29,12 @@ use super::{
 };
 use crate::{
     admin,
-    config::{Audit, Checked},
+    config::{Audit, Checked, OtlpProtocol, Secret},
     pipeline::Gateway,
-    telemetry::metrics::Metrics,
+    telemetry::{
+        metrics::Metrics,
+        spans::{self, Exporting, Spans},
+    },
     upstream::{PoolError, Upstream},
 };
 
@@ -54,6 +59,15 @@ pub enum ServeError {
     /// The delivery to ClickHouse cannot be started.
     #[error("cannot start the delivery of the audit trail: {0}")]
     Delivery(#[from] delivery::StartError),
+    /// The key of the trail's seals cannot be used.
+    #[error("cannot sign the audit trail: {0}")]
+    Key(#[from] KeyError),
+    /// The key of the trail's pseudonyms cannot be used.
+    #[error("cannot make pseudonyms: {0}")]
+    Pseudonyms(#[from] subject::KeyError),
+    /// The export of traces cannot be started.
+    #[error(transparent)]
+    Spans(#[from] spans::StartError),
     /// A server's endpoints cannot be built.
     #[error(transparent)]
     Pools(#[from] PoolError),
@@ -88,7 +102,11 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
         Some(clickhouse) => Some(Delivery::start(
             &log,
             clickhouse.store(),
-            delivery::Settings::default(),
+            delivery::Settings {
+                insert_timeout: clickhouse.timeout,
+                signer: Some(Signer::load_or_make(&config.audit.seal_key)?),
+                ..delivery::Settings::default()
+            },
         )?),
         None => {
             tracing::warn!(
@@ -99,17 +117,22 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
             None
         }
     };
+    let (spans, exporting) = export(config)?.unzip();
     let names: Vec<&str> = config
         .servers
         .iter()
         .map(|server| server.name.as_str())
         .collect();
     let metrics = Metrics::new(&names);
+    if let Some(spans) = &spans {
+        metrics.exporting(spans.clone());
+    }
     let gateway = Gateway::compile(
         config,
         Arc::new(Upstream::default()),
         log.clone(),
         Arc::clone(&metrics),
+        spans,
     )?;
     // The first call must find endpoints.
     tokio::runtime::Builder::new_current_thread()
@@ -140,7 +163,30 @@ pub fn serve(config: &Checked) -> Result<(), ServeError> {
         delivery.stop(FLUSH_DEADLINE);
     }
     log.close(FLUSH_DEADLINE);
+    if let Some(exporting) = exporting {
+        exporting.stop(FLUSH_DEADLINE);
+    }
     Ok(())
+}
+
+/// Starts the export of traces, where a collector is configured.
+fn export(config: &Checked) -> Result<Option<(Spans, Exporting)>, spans::StartError> {
+    let Some(otlp) = &config.telemetry.otlp else {
+        return Ok(None);
+    };
+    let header = |(name, value): &(String, Secret)| (name.clone(), value.expose().to_owned());
+    let settings = spans::Settings {
+        url: otlp.url.to_string(),
+        protocol: match otlp.protocol {
+            OtlpProtocol::Http => spans::Protocol::Http,
+            OtlpProtocol::Grpc => spans::Protocol::Grpc,
+        },
+        headers: otlp.headers.iter().map(header).collect(),
+        timeout: otlp.timeout,
+        ratio: f64::from(otlp.sampled_per_mille) / 1_000.0,
+        instance: config.audit.gateway.clone(),
+    };
+    Spans::start(&settings).map(Some)
 }
 
 /// Pingora panics on an address that is taken; this says which one it is.
@@ -150,10 +196,13 @@ fn probe(address: std::net::SocketAddr) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address, source })
 }
 
-fn open_log(audit: &Audit) -> Result<Log, OpenError> {
+fn open_log(audit: &Audit) -> Result<Log, ServeError> {
     let mut settings = log::Settings::new(&audit.spool.dir, &audit.gateway);
     settings.bytes_max = audit.spool.bytes_max;
-    Log::open(settings)
+    settings.ack = audit.ack;
+    settings.on_full = audit.on_full;
+    settings.pseudonyms = Some(Pseudonyms::load_or_make(&audit.pseudonym_key)?);
+    Ok(Log::open(settings)?)
 }
 
 fn server(

@@ -6,25 +6,27 @@
 //! labels; the audit trail has them.
 
 mod audit;
+mod governance;
 mod labels;
 mod series;
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
 use gantry_analytics::{
     Stats,
-    record::{Kind, Outcome},
+    record::{Kind, Outcome, Record},
 };
 use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
-use super::family::Family;
+use super::{family::Family, spans::Spans};
+use governance::Governance;
 use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, SERVER, TOOL, UNKNOWN};
 use series::ServerSeries;
 
@@ -69,6 +71,8 @@ pub struct Metrics {
     servers: HashMap<Box<str>, ServerSeries>,
     /// For requests whose server is not configured.
     unknown: ServerSeries,
+    governance: Governance,
+    spans: OnceLock<Spans>,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -87,6 +91,8 @@ impl Metrics {
         let metrics = Self {
             servers: servers.iter().map(series).collect(),
             unknown: ServerSeries::new(UNKNOWN, &families),
+            governance: Governance::register(&registry, &families.overflow),
+            spans: OnceLock::new(),
             reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
             reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
             registry,
@@ -98,6 +104,24 @@ impl Metrics {
     /// Counts an operation that has ended. Allocates only the first time that its labels occur.
     pub fn observe(&self, operation: &Operation<'_>) {
         self.server(operation.server).observe(operation);
+    }
+
+    /// Counts what the stages decided about a call and found in it.
+    pub fn govern(&self, record: &Record<'_>) {
+        let known = self.servers.contains_key(record.server);
+        let server = if known { record.server } else { UNKNOWN };
+        self.governance.observe(record, server);
+    }
+
+    /// A phase of a call took so long.
+    pub fn phase(&self, name: &str, took: Duration) {
+        self.governance.phase(name, took);
+    }
+
+    /// Shows the exporter's figures from now on.
+    pub fn exporting(&self, spans: Spans) {
+        // There is one exporter in a process.
+        let _ = self.spans.set(spans);
     }
 
     /// Counts a request as being answered until the guard is dropped.
@@ -126,6 +150,8 @@ impl Metrics {
             // What was encoded so far is still a whole number of families.
             tracing::error!(%error, "cannot encode metrics");
         }
+        let (exported, dropped) = self.spans.get().map_or((0, 0), Spans::counts);
+        audit::write_spans(&mut page, exported, dropped);
         audit::write(&mut page, stats);
         page
     }

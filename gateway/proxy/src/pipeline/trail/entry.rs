@@ -1,8 +1,20 @@
 //! A closed trail, and the row that it becomes.
 
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
 use gantry_analytics::record::{GuardAction, Record, Transport};
 
-use super::{Ending, Trail};
+use super::{Ending, Phase, Trail};
+use crate::{
+    auth::Caller,
+    telemetry::{
+        spans::{Part, Try},
+        trace::TraceContext,
+    },
+};
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -35,13 +47,58 @@ impl Entry {
         self.trail.is_endless()
     }
 
-    /// The row of the audit log.
+    /// The record is written.
+    pub(crate) fn recorded(&mut self) {
+        self.trail.phases.ended(Phase::Audit);
+    }
+
+    /// The phases that the request went through.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = (Phase, Part)> + '_ {
+        self.trail.phases.parts()
+    }
+
+    /// The tries at servers.
+    pub(crate) fn tries(&self) -> Vec<Try> {
+        let upstream = self.phases().find(|(phase, _)| *phase == Phase::Upstream);
+        let Some((endpoint, (_, part))) = self.trail.endpoint.as_ref().zip(upstream) else {
+            return Vec::new();
+        };
+        vec![Try {
+            endpoint: Arc::clone(endpoint),
+            start_us: part.start_us,
+            end_us: part.end_us,
+            failed: false,
+        }]
+    }
+
+    /// Its place in a trace.
+    pub(crate) fn trace(&self) -> &TraceContext {
+        &self.trail.trace
+    }
+
+    /// When the request arrived.
+    pub(crate) fn started(&self) -> SystemTime {
+        let since = u64::try_from(self.trail.ts_us).unwrap_or(0);
+        UNIX_EPOCH + Duration::from_micros(since)
+    }
+
+    /// Whose call it was, where the caller's credential says; pseudonyms are made of it.
+    pub fn person(&self) -> Option<&str> {
+        self.trail.caller.as_ref().and_then(Caller::subject)
+    }
+
+    fn team(&self) -> &str {
+        let teams = self.trail.caller.as_ref().map(Caller::teams);
+        teams.and_then(<[String]>::first).map_or("", String::as_str)
+    }
+
+    /// The row of the audit log, but for the person's pseudonym.
     pub fn record(&self) -> Record<'_> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
             tenant: "",
-            team: "",
+            team: self.team(),
             agent: trail.agent.as_deref().unwrap_or_default(),
             subject: 0,
             auth_method: trail.auth_method,
@@ -56,7 +113,7 @@ impl Entry {
             tool: &trail.tool,
             resource_uri: &trail.resource_uri,
             // Arguments are often so few that a hash without a key could be reversed by guessing.
-            args_hash: 0,
+            args_hash: trail.args_hash,
             protocol: trail.protocol,
             transport: Transport::StreamableHttp,
             session_id: &trail.session,

@@ -326,7 +326,7 @@ impl Delivery<'_> {
         let Some(trail) = self.trail.take() else {
             return Ok(());
         };
-        settle(self.gateway, &trail.close(ending))
+        settle(self.gateway, trail.close(ending))
             .await
             .map_err(|fault| {
                 tracing::error!(%fault, "an answer is withheld");
