@@ -9,9 +9,9 @@
 )]
 
 mod access;
+mod alerts;
 mod cli;
 mod conformance;
-mod crash;
 mod faults;
 mod fidelity;
 mod gateway;
@@ -23,3 +23,6 @@ mod proxying;
 mod raw;
 mod records;
 mod streams;
+mod torture;
+mod traces;
+mod trouble;
