@@ -19,11 +19,19 @@ use crate::{command, http};
 
 pub(crate) const DIRECT: &str = "direct";
 pub(crate) const PASS_THROUGH: &str = "pass-through";
+/// Gantry without an audit trail.
+const GANTRY_UNRECORDED: &str = "gantry-unrecorded";
 /// Gantry, its audit trail kept on disk.
 const GANTRY_SPOOL: &str = "gantry-spool";
 /// Gantry, its audit trail delivered to a store.
 const GANTRY: &str = "gantry";
-pub(crate) const NAMES: [&str; 4] = [DIRECT, PASS_THROUGH, GANTRY_SPOOL, GANTRY];
+pub(crate) const NAMES: [&str; 5] = [
+    DIRECT,
+    PASS_THROUGH,
+    GANTRY_UNRECORDED,
+    GANTRY_SPOOL,
+    GANTRY,
+];
 
 const STORE: &str = "store";
 
@@ -38,7 +46,9 @@ pub(crate) const OTHER_CORE: usize = 1;
 
 /// The packages whose programs take part.
 pub(crate) fn packages(left_out: &BTreeSet<&str>) -> &'static [&'static str] {
-    match (left_out.contains(GANTRY), left_out.contains(GANTRY_SPOOL)) {
+    let without_store = [GANTRY_UNRECORDED, GANTRY_SPOOL];
+    let none = without_store.iter().all(|name| left_out.contains(name));
+    match (left_out.contains(GANTRY), none) {
         (true, true) => &["gantry-loadtest"],
         (true, false) => &["gantry-loadtest", "gantry"],
         (false, _) => &["gantry-loadtest", "gantry", "gantry-store"],
@@ -60,6 +70,7 @@ pub(crate) struct Field {
     bins: PathBuf,
     out: PathBuf,
     upstream: String,
+    store: Option<String>,
     /// The store's, known to this run only.
     password: String,
 }
@@ -86,15 +97,17 @@ impl Field {
             bins: bins.to_owned(),
             out: out.to_owned(),
             upstream,
+            store: None,
             password: password(),
         };
         for name in NAMES.into_iter().filter(|name| !left_out.contains(name)) {
             match name {
                 PASS_THROUGH => field.enter_pass_through()?,
-                GANTRY_SPOOL => field.enter_gantry(name, None)?,
+                GANTRY_UNRECORDED | GANTRY_SPOOL => field.enter_gantry(name, None)?,
                 GANTRY => {
                     let store = field.start_store(cache)?;
                     field.enter_gantry(name, Some(&store))?;
+                    field.store = Some(store);
                 }
                 _ => field.contestants.push(Contestant {
                     name,
@@ -104,6 +117,12 @@ impl Field {
             }
         }
         Ok(field)
+    }
+
+    /// The store's URL and password, where it takes part.
+    pub(crate) fn store(&self) -> Option<(&str, &str)> {
+        let url = self.store.as_deref()?;
+        Some((url, &self.password))
     }
 
     pub(crate) fn contestants(&self) -> &[Contestant] {
@@ -128,7 +147,9 @@ impl Field {
     /// Ends all programs, and removes what they stored; their logs and configurations stay.
     pub(crate) fn leave(self) -> Result<()> {
         drop(self.cast);
-        for folder in [STORE, GANTRY, GANTRY_SPOOL].map(|name| self.out.join(name)) {
+        for folder in
+            [STORE, GANTRY, GANTRY_SPOOL, GANTRY_UNRECORDED].map(|name| self.out.join(name))
+        {
             if folder.exists() {
                 fs::remove_dir_all(&folder)
                     .with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -203,9 +224,11 @@ impl Field {
             store.map(|url| format!("  clickhouse: {{url: {url}, password: '${{{PASSWORD}}}'}}\n"));
         format!(
             "listen: {address}\nadmin: {admin}\nservers:\n  echo: {{url: {upstream}}}\naudit:\n  gateway: {name}\n  \
-             spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n",
+             spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n\
+             insecure: {{unrecorded: {}}}\n",
             spool.display(),
-            clickhouse.unwrap_or_default()
+            clickhouse.unwrap_or_default(),
+            name == GANTRY_UNRECORDED
         )
     }
 
