@@ -23,6 +23,8 @@ pub enum Format {
     Table,
     /// One JSON object a line, for programs.
     Json,
+    /// One JSON document: names and types of the columns, then rows as arrays, for pages.
+    Columns,
 }
 
 impl Format {
@@ -31,6 +33,7 @@ impl Format {
         match self {
             Self::Table => "PrettyCompactMonoBlock",
             Self::Json => "JSONEachRow",
+            Self::Columns => "JSONCompact",
         }
     }
 }
@@ -65,7 +68,7 @@ pub async fn query(
         match format {
             Format::Table => out.write_all(&without_controls(&piece))?,
             // JSON escapes them.
-            Format::Json => out.write_all(&piece)?,
+            Format::Json | Format::Columns => out.write_all(&piece)?,
         }
     }
     out.flush()?;

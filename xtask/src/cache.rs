@@ -51,6 +51,16 @@ impl Cache {
         self.root.join("venv/bin/python")
     }
 
+    /// The page that draws the dashboards, and what takes pictures of it.
+    pub(crate) fn preview(&self) -> PathBuf {
+        self.root.join("preview")
+    }
+
+    /// Prometheus itself.
+    pub(crate) fn prometheus(&self) -> PathBuf {
+        self.root.join("prometheus/usr/bin/prometheus")
+    }
+
     /// Prometheus' checker of metrics and rules.
     pub(crate) fn promtool(&self) -> PathBuf {
         self.root.join("prometheus/usr/bin/promtool")

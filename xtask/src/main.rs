@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod command;
+mod dashboards;
 mod demo;
 mod environment;
 mod http;
@@ -41,6 +42,8 @@ enum Task {
         #[arg(long)]
         once: bool,
     },
+    /// Draw the dashboards without a Grafana server, over sessions of real clients
+    Dashboards(dashboards::Arguments),
     /// Measure what Gantry costs, beside a bare Pingora pass-through and no proxy at all
     Bench(bench::Arguments),
     /// Check formatting, clippy and the layers
@@ -69,6 +72,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup { purpose } => setup::install(&root, &Cache::open()?, purpose),
         Task::Demo { once } => demo::run(&root, once),
+        Task::Dashboards(arguments) => dashboards::run(&root, &arguments),
         Task::Bench(arguments) => bench::run(&root, &Cache::open()?, &arguments),
         Task::Lint => lint::run(&root),
         Task::Test { filter } => test::run(&root, &filter),

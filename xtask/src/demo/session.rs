@@ -1,13 +1,13 @@
 //! Sessions of real clients with each server through the gateway, and one call that the gateway must refuse.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::site::Site;
 use super::trail::Call;
 use crate::cache::Cache;
 use crate::{command, http};
@@ -29,30 +29,30 @@ enum Client {
     FastMcp,
 }
 
-/// Holds all sessions; returns the rows that they must have left.
-pub(crate) fn hold_all(root: &Path, cache: &Cache, site: &Site) -> Result<Vec<Call>> {
+/// Holds all sessions with the gateway at `address`; returns the rows that they must have left.
+pub(crate) fn hold_all(root: &Path, cache: &Cache, address: SocketAddr) -> Result<Vec<Call>> {
     let mut calls = Vec::new();
     for (client, era, server) in MEETINGS {
         let steps = root.join(format!("xtask/peers/demo/{server}.json"));
         let mut command = client.command(root, cache);
         command
-            .arg(format!("{}/{server}", site.base()))
+            .arg(format!("http://{address}/mcp/{server}"))
             .arg(era)
             .arg(&steps);
         command::capture(&mut command)
             .with_context(|| format!("the session with {server} went wrong"))?;
         calls.extend(expected(&steps, server)?);
     }
-    calls.push(smuggle(site)?);
+    calls.push(smuggle(address)?);
     Ok(calls)
 }
 
 /// A call whose header names a harmless tool and whose body names another.
-fn smuggle(site: &Site) -> Result<Call> {
+fn smuggle(address: SocketAddr) -> Result<Call> {
     let head = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
                 mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\n";
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"sized","arguments":{"bytes":1},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
-    let status = http::status(site.address(), "POST /mcp/fixture", head, body)?;
+    let status = http::status(address, "POST /mcp/fixture", head, body)?;
     if status != 400 {
         bail!("a call whose header contradicts its body was answered with {status}");
     }

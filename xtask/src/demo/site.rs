@@ -21,6 +21,7 @@ pub(crate) struct Site {
     gantry: PathBuf,
     address: SocketAddr,
     admin: SocketAddr,
+    store: String,
     out: PathBuf,
 }
 
@@ -53,9 +54,10 @@ impl Site {
             gantry: parts.bins.join("gantry"),
             address,
             admin,
+            store,
             out: parts.out,
         };
-        write(&site.config(), &configuration(&site, &servers, &store))?;
+        write(&site.config(), &configuration(&site, &servers))?;
         write(&site.call(), CALL)?;
 
         command::capture(&mut site.audit("migrate")).context("cannot create the tables")?;
@@ -74,6 +76,31 @@ impl Site {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The URL of the store.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// The store's password.
+    pub(crate) fn password(&self) -> Result<String> {
+        let path = password_file(&self.out);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// The folder with the site's files.
+    pub(crate) fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// The running parts, to add more to them.
+    pub(crate) fn cast(&self) -> &Cast {
+        &self.cast
     }
 
     /// `gantry audit VERB` on this site's trail.
@@ -168,12 +195,12 @@ impl Parts<'_> {
     }
 }
 
-fn configuration(site: &Site, servers: &[(&str, String)], store: &str) -> String {
+fn configuration(site: &Site, servers: &[(&str, String)]) -> String {
     let servers: String = servers
         .iter()
         .map(|(name, url)| format!("  {name}: {{url: {url}}}\n"))
         .collect();
-    let (address, admin) = (site.address, site.admin);
+    let (address, admin, store) = (site.address, site.admin, &site.store);
     let (password, spool) = (password_file(&site.out), site.out.join("spool"));
     format!(
         "listen: {address}\nadmin: {admin}\nservers:\n{servers}audit:\n  gateway: demo\n  \

@@ -4,7 +4,8 @@
 
 mod engine;
 mod npm;
-mod promtool;
+mod preview;
+mod prometheus;
 mod python;
 pub(crate) mod system;
 
@@ -20,6 +21,8 @@ pub(crate) enum Purpose {
     Demo,
     Test,
     Bench,
+    /// Pictures of the dashboards, in a browser
+    Pictures,
 }
 
 /// Installs everything for `purpose`. `root` is the checkout.
@@ -41,7 +44,12 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
         npm::install(&pins, cache, "conformance")?;
-        promtool::install(cache)?;
+    } else {
+        preview::install(root, &pins, cache)?;
+    }
+    prometheus::install(cache)?;
+    if purpose == Purpose::Pictures {
+        system::ensure(system::BROWSER)?;
     }
     Ok(())
 }

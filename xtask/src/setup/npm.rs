@@ -30,6 +30,11 @@ pub(crate) fn fetch(pins: &Path, set: &str, folder: &Path) -> Result<()> {
         fs::copy(&from, folder.join(file))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }
+    let settings = pins.join("npm").join(set).join(".npmrc");
+    if settings.exists() {
+        fs::copy(&settings, folder.join(".npmrc"))
+            .with_context(|| format!("cannot copy {}", settings.display()))?;
+    }
     let mut npm = Command::new("npm");
     npm.args([
         "ci",

@@ -13,6 +13,8 @@ enum Shown {
     Program(&'static str),
     /// Modules that the system's Python can import.
     Modules(&'static str),
+    /// A file of its own, for packages without a program.
+    File(&'static str),
 }
 
 /// One package and what it is needed for.
@@ -45,6 +47,15 @@ pub(crate) const PEERS: &[Package] = &[
     Package {
         name: "python3-venv",
         shown: Shown::Modules("venv, ensurepip"),
+    },
+];
+
+/// What takes pictures of the dashboards.
+pub(crate) const BROWSER: &[Package] = &[
+    program("chromium", "chromium"),
+    Package {
+        name: "fonts-liberation",
+        shown: Shown::File("/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf"),
     },
 ];
 
@@ -88,5 +99,6 @@ fn is_there(package: &Package) -> bool {
             command::capture(Command::new("python3").args(["-c", &format!("import {modules}")]))
                 .is_ok()
         }
+        Shown::File(path) => std::path::Path::new(path).exists(),
     }
 }

@@ -1,5 +1,5 @@
-//! `promtool`, out of Debian's package `prometheus`. The package is unpacked and not installed: installing it would start
-//! a server.
+//! Prometheus and its `promtool`, out of Debian's package. The package is unpacked and not installed: installing it would
+//! start a server.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,17 @@ use crate::command;
 const INPUTS: &str = "prometheus, unpacked";
 
 pub(crate) fn install(cache: &Cache) -> Result<()> {
-    if command::find("promtool").is_some() {
+    if ["prometheus", "promtool"]
+        .map(command::find)
+        .iter()
+        .all(Option::is_some)
+    {
         return Ok(());
     }
     if command::find("apt-get").is_none() {
-        bail!("promtool is missing and there is no apt-get: put Prometheus' promtool on the PATH");
+        bail!(
+            "Prometheus is missing and there is no apt-get: put prometheus and promtool on the PATH"
+        );
     }
     cache.install("prometheus", INPUTS, |folder| {
         if download(folder).is_err() {

@@ -1,0 +1,220 @@
+//! Gateway health: are the gateways themselves well? From Prometheus.
+
+use super::*;
+use crate::Store;
+
+pub(super) fn dashboard() -> Dashboard {
+    Dashboard {
+        name: "health",
+        title: "Gantry / 7 Gateway health",
+        description: "The gateways themselves: load, latency, the audit pipeline, the process.",
+        store: Store::Prometheus,
+        from: "now-1h",
+        variables: vec![
+            Variable::data_source("prometheus", "Metrics", "prometheus"),
+            Variable::labels("gateway", "Gateway", "mcp_gateway_build_info", "instance"),
+            Variable::labels("server", "Server", "mcp_gateway_requests_total", "server"),
+        ],
+        lines: vec![
+            line(4, [up(), backlog(), lost(), config(), overflow()]),
+            line(8, [requests(), in_flight()]),
+            line(8, [latency(), upstream()]),
+            line(8, [records(), waiting()]),
+            line(8, [spool(), inserts()]),
+            line(8, [cpu(), memory(), files()]),
+            line(6, [versions()]),
+        ],
+    }
+}
+
+fn up() -> Panel {
+    Panel::promql(
+        Visual::Stat,
+        "Gateways",
+        "How many gateways answer Prometheus?",
+        &[("count(mcp_gateway_build_info{<gateway>})", "gateways")],
+    )
+    .steps(RED, &[(1.0, GREEN)])
+}
+
+fn backlog() -> Panel {
+    Panel::promql(
+        Visual::Stat,
+        "Oldest undelivered record",
+        "Does the trail reach ClickHouse? Above five minutes somebody is called.",
+        &[(
+            "max(mcp_gateway_audit_oldest_unsent_seconds{<gateway>})",
+            "age",
+        )],
+    )
+    .unit(Unit::Seconds)
+    .steps(GREEN, &[(60.0, AMBER), (300.0, RED)])
+}
+
+fn lost() -> Panel {
+    Panel::promql(Visual::Stat, "Records not in the trail", "Was a record dropped or set aside within the range? There must be none.", &[
+        (r#"sum(increase(mcp_gateway_audit_records_total{<gateway>, stage=~"dropped|dead_letter"}[$__range]))"#, "records"),
+    ])
+    .steps(GREEN, &[(0.5, RED)])
+}
+
+fn config() -> Panel {
+    Panel::promql(
+        Visual::Stat,
+        "Configuration in effect",
+        "Did every gateway take the last configuration that it read?",
+        &[(
+            "min(mcp_gateway_config_last_reload_success{<gateway>})",
+            "in effect",
+        )],
+    )
+    .unit(Unit::YesNo)
+    .steps(RED, &[(1.0, GREEN)])
+}
+
+fn overflow() -> Panel {
+    Panel::promql(
+        Visual::Stat,
+        "Label overflow",
+        "Did a metric have more label values than it may keep? They are counted under __other__.",
+        &[(
+            "sum(increase(mcp_gateway_metrics_overflow_total{<gateway>}[$__range])) or vector(0)",
+            "observations",
+        )],
+    )
+    .steps(GREEN, &[(1.0, AMBER)])
+}
+
+fn requests() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: true },
+        "Requests per second",
+        "How much does each gateway carry?",
+        &[(
+            "sum by (instance) (rate(mcp_gateway_requests_total{<server>}[$__rate_interval]))",
+            "{{instance}}",
+        )],
+    )
+    .unit(Unit::PerSecond)
+}
+
+fn in_flight() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "In flight",
+        "How many requests and streams are open?",
+        &[
+            ("sum(mcp_gateway_inflight_requests{<server>})", "requests"),
+            ("sum(mcp_gateway_open_streams{<server>})", "streams"),
+        ],
+    )
+}
+
+fn latency() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: false }, "p95 at the gateway", "How long do callers wait, per server?", &[
+        ("histogram_quantile(0.95, sum by (le, server) (rate(mcp_server_operation_duration_seconds_bucket{<server>}[$__rate_interval])))", "{{server}}"),
+    ])
+    .unit(Unit::Seconds)
+}
+
+fn upstream() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: false }, "p95 at the upstream", "How much of it is the server's own time, per endpoint?", &[
+        ("histogram_quantile(0.95, sum by (le, server, endpoint) (rate(mcp_client_operation_duration_seconds_bucket{<server>}[$__rate_interval])))", "{{server}} {{endpoint}}"),
+    ])
+    .unit(Unit::Seconds)
+}
+
+fn records() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Audit records by stage",
+        "Does every record go from accepted to delivered?",
+        &[(
+            "sum by (stage) (rate(mcp_gateway_audit_records_total{<gateway>}[$__rate_interval]))",
+            "{{stage}}",
+        )],
+    )
+    .unit(Unit::PerSecond)
+}
+
+fn waiting() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Undelivered records",
+        "How many records wait on disk?",
+        &[(
+            "sum by (instance) (mcp_gateway_audit_unsent_records{<gateway>})",
+            "{{instance}}",
+        )],
+    )
+}
+
+fn spool() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Audit spool",
+        "How full is the spool, and how much may it grow? When it is full, calls are refused.",
+        &[
+            (
+                "sum by (instance) (mcp_gateway_audit_wal_bytes{<gateway>})",
+                "{{instance}} used",
+            ),
+            (
+                "min by (instance) (mcp_gateway_audit_wal_free_bytes{<gateway>})",
+                "{{instance}} free",
+            ),
+        ],
+    )
+    .unit(Unit::Bytes)
+}
+
+fn inserts() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: false }, "Delivery to ClickHouse", "How long does an insert take, on average?", &[
+        ("sum(rate(mcp_gateway_audit_insert_seconds_sum{<gateway>}[$__rate_interval])) / sum(rate(mcp_gateway_audit_insert_seconds_count{<gateway>}[$__rate_interval]))", "seconds per batch"),
+    ])
+    .unit(Unit::Seconds)
+}
+
+fn cpu() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "CPU",
+        "How many cores does each gateway use?",
+        &[(
+            r#"rate(process_cpu_seconds_total{<gateway>}[$__rate_interval])"#,
+            "{{instance}}",
+        )],
+    )
+}
+
+fn memory() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Memory",
+        "How much memory does each gateway hold?",
+        &[("process_resident_memory_bytes{<gateway>}", "{{instance}}")],
+    )
+    .unit(Unit::Bytes)
+}
+
+fn files() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Open files",
+        "Do connections pile up?",
+        &[("process_open_fds{<gateway>}", "{{instance}}")],
+    )
+}
+
+fn versions() -> Panel {
+    Panel::promql(
+        Visual::BarGauge,
+        "Versions",
+        "Which versions run, on how many gateways?",
+        &[(
+            "count by (version) (mcp_gateway_build_info{<gateway>})",
+            "{{version}}",
+        )],
+    )
+    .steps(PLAIN, &[])
+}
