@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Secret;
 use super::condition::Condition;
 use super::pattern::Pattern;
 pub use audit::{Audit, ClickHouse, Spool};
