@@ -18,7 +18,7 @@ use crate::{
     limits::{Ledger, Limits},
     policy::Policy,
     routing::{Routes, Seals},
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, spans::Spans},
     upstream::{PoolError, Pools, Upstream},
 };
 
@@ -35,6 +35,8 @@ pub struct Lasting {
     pub log: Log,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The export of traces.
+    pub spans: Option<Spans>,
     /// What seals session ids where the configuration names no keys.
     pub session_key: [u8; 32],
 }
@@ -85,8 +87,12 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// The trail; outlives configurations.
     pub log: Log,
+    /// False where the operator asked for no records.
+    pub recorded: bool,
     /// The metrics; outlive configurations.
     pub metrics: Arc<Metrics>,
+    /// The traces; outlive configurations.
+    pub spans: Option<Spans>,
 }
 
 impl Gateway {
@@ -106,6 +112,7 @@ impl Gateway {
             ledger,
             log,
             metrics,
+            spans,
             session_key,
         } = lasting;
         // What can fail comes first: until then nothing has changed.
@@ -146,7 +153,9 @@ impl Gateway {
             requests: config.requests,
             upstream,
             log,
+            recorded: !config.insecure.unrecorded,
             metrics,
+            spans,
         })
     }
 }

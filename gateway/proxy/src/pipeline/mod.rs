@@ -23,4 +23,4 @@ pub use request::Request;
 pub use review::{Review, Reviewed, Unreviewable};
 pub use run::{Reply, identify, run};
 pub use settle::{Unsettled, settle};
-pub use trail::{Ending, Entry, Trail};
+pub use trail::{Ending, Entry, Phase, Trail};

@@ -13,6 +13,7 @@ use std::{
 use gantry_analytics::{
     Delivery, Log, Store, delivery,
     log::{self, OpenError},
+    subject::{KeyError, Pseudonyms},
 };
 
 use crate::config::Audit;
@@ -26,30 +27,49 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the delivery of the last batch may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Why there is no spool.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The log itself.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The key of the trail's pseudonyms cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
 /// Opens the spool; when `takes_over`, beside a process that still has it. The other folder comes
 /// with it.
 ///
 /// # Errors
-/// [`OpenError`] when neither can be had.
-pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, PathBuf), OpenError> {
+/// [`SpoolError`] when neither can be had.
+pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, PathBuf), SpoolError> {
     let first = &audit.spool.dir;
     let second = first.join(SECOND);
     match open_at(audit, first) {
-        Err(OpenError::Locked { .. }) if takes_over => {
+        Err(SpoolError::Open(OpenError::Locked { .. })) if takes_over => {
             Ok((open_at(audit, &second)?, first.clone()))
         }
         opened => Ok((opened?, second)),
     }
 }
 
-fn open_at(audit: &Audit, folder: &Path) -> Result<Log, OpenError> {
+fn open_at(audit: &Audit, folder: &Path) -> Result<Log, SpoolError> {
     let mut settings = log::Settings::new(folder, &audit.gateway);
     settings.bytes_max = audit.spool.bytes_max;
-    Log::open(settings)
+    settings.ack = audit.ack;
+    settings.on_full = audit.on_full;
+    settings.pseudonyms = Some(Pseudonyms::load_or_make(&audit.pseudonym_key)?);
+    Ok(Log::open(settings)?)
 }
 
 /// Delivers what is left in the other folder, beside everything else, once nobody has it.
-pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folder: PathBuf) {
+pub(super) fn deliver_leftovers(
+    audit: &Audit,
+    store: Store,
+    settings: delivery::Settings,
+    folder: PathBuf,
+) {
     if !folder.join("lock").exists() {
         return;
     }
@@ -58,13 +78,13 @@ pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folder: PathBuf) {
         let log = loop {
             match open_at(&audit, &folder) {
                 Ok(log) => break log,
-                Err(OpenError::Locked { .. }) => thread::sleep(LOOK_EVERY),
+                Err(SpoolError::Open(OpenError::Locked { .. })) => thread::sleep(LOOK_EVERY),
                 Err(error) => {
                     return tracing::error!(%error, "what an earlier process left is not delivered");
                 }
             }
         };
-        match Delivery::start(&log, store, delivery::Settings::default()) {
+        match Delivery::start(&log, store, settings) {
             Ok(delivery) => {
                 let rows = log.stats().unsent_rows;
                 while log.stats().unsent_rows > 0 {

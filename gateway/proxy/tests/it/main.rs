@@ -9,9 +9,9 @@
 )]
 
 mod access;
+mod alerts;
 mod cli;
 mod conformance;
-mod crash;
 mod faults;
 mod fidelity;
 mod gateway;
@@ -29,4 +29,7 @@ mod records;
 mod redis;
 mod streams;
 mod tokens;
+mod torture;
+mod traces;
 mod traffic;
+mod trouble;

@@ -115,7 +115,7 @@ fn what_the_examples_mean() {
 
     let audit = read("audit.yaml");
     let clickhouse = audit.audit.clickhouse.as_ref().unwrap();
-    assert_eq!(clickhouse.url.as_str(), "http://127.0.0.1:8123/");
+    assert_eq!(clickhouse.shards[0][0].as_str(), "http://127.0.0.1:8123/");
     assert_eq!(clickhouse.password.as_ref().unwrap().expose(), "hunter2");
     assert_eq!(audit.audit.spool.bytes_max, 10 << 30);
 

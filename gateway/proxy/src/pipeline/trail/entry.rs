@@ -1,11 +1,21 @@
 //! A closed trail, and the row that it becomes.
 
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
 use gantry_analytics::record::{GuardAction, Record, Transport};
 use gantry_mcp::answer::Format;
 
-use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Trail};
+use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Phase, Trail};
 use crate::{
+    auth::Caller,
     pipeline::usage::{Bill, Facts},
+    telemetry::{
+        spans::{Part, Try},
+        trace::TraceContext,
+    },
     upstream::Effort,
 };
 
@@ -45,6 +55,63 @@ impl Entry {
         self.trail.is_endless()
     }
 
+    /// The record is written.
+    pub(crate) fn recorded(&mut self) {
+        self.trail.phases.ended(Phase::Audit);
+    }
+
+    /// The phases that the request went through.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = (Phase, Part)> + '_ {
+        self.trail.phases.parts()
+    }
+
+    /// The tries at servers, of which only the last can have been answered.
+    pub(crate) fn tries(&self) -> Vec<Try> {
+        let upstream = self.phases().find(|(phase, _)| *phase == Phase::Upstream);
+        let Some((_, part)) = upstream else {
+            return Vec::new();
+        };
+        let effort = &self.trail.effort;
+        let starts = effort
+            .started
+            .iter()
+            .map(|at| self.trail.phases.since_start(*at));
+        let ends = effort
+            .started
+            .iter()
+            .skip(1)
+            .map(|at| self.trail.phases.since_start(*at));
+        let last = effort.tried.len().saturating_sub(1);
+        effort
+            .tried
+            .iter()
+            .zip(starts.zip(ends.chain([part.end_us])))
+            .enumerate()
+            .map(|(at, (endpoint, (start_us, end_us)))| Try {
+                endpoint: Arc::clone(endpoint),
+                start_us,
+                end_us,
+                failed: at < last,
+            })
+            .collect()
+    }
+
+    /// Its place in a trace.
+    pub(crate) fn trace(&self) -> &TraceContext {
+        &self.trail.trace
+    }
+
+    /// When the request arrived.
+    pub(crate) fn started(&self) -> SystemTime {
+        let since = u64::try_from(self.trail.ts_us).unwrap_or(0);
+        UNIX_EPOCH + Duration::from_micros(since)
+    }
+
+    /// Whose call it was, where the caller's credential says; pseudonyms are made of it.
+    pub fn person(&self) -> Option<&str> {
+        self.trail.caller.as_ref().and_then(Caller::subject)
+    }
+
     /// Makes out what the call used and costs, and settles what limits are owed for it.
     pub(in crate::pipeline) async fn tally(&mut self) {
         let trail = &mut self.trail;
@@ -69,7 +136,7 @@ impl Entry {
     }
 
     /// What counts the call by what, where a limit refused it.
-    pub fn limited(&self) -> Option<&(std::sync::Arc<str>, &'static str)> {
+    pub fn limited(&self) -> Option<&(Arc<str>, &'static str)> {
         self.ending.limited.as_ref()
     }
 
@@ -85,7 +152,8 @@ impl Entry {
             .collect()
     }
 
-    /// The row of the audit log, with [`Entry::attrs`].
+    /// The row of the audit log, with [`Entry::attrs`], but for the person's
+    /// pseudonym.
     pub fn record<'a>(&'a self, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
@@ -107,7 +175,7 @@ impl Entry {
             tool: &trail.tool,
             resource_uri: &trail.resource_uri,
             // Arguments are often so few that a hash without a key could be reversed by guessing.
-            args_hash: 0,
+            args_hash: trail.args_hash,
             protocol: trail.protocol,
             transport: Transport::StreamableHttp,
             session_id: &trail.session,
