@@ -42,7 +42,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &["config", "telemetry", "upstream", "pipeline", "admin"],
     ),
-    ("cli", &["config", "telemetry", "auth", "policy", "server"]),
+    (
+        "cli",
+        &["config", "telemetry", "auth", "policy", "guardrails", "server"],
+    ),
 ];
 
 /// The rooms that may know how bytes get in and out.

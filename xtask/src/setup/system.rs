@@ -13,6 +13,8 @@ enum Shown {
     Program(&'static str),
     /// Modules that the system's Python can import.
     Modules(&'static str),
+    /// A file of its own, for packages that are headers only.
+    File(&'static str),
 }
 
 /// One package and what it is needed for.
@@ -28,11 +30,15 @@ const fn program(name: &'static str, program: &'static str) -> Package {
     }
 }
 
-/// What compiling the gateway takes: zlib-ng is built with cmake.
+/// What compiling the gateway takes: zlib-ng and Vectorscan are built with cmake, and Vectorscan includes Boost's headers.
 pub(crate) const BUILD: &[Package] = &[
     program("cmake", "cmake"),
     program("g++", "g++"),
     program("pkg-config", "pkg-config"),
+    Package {
+        name: "libboost-dev",
+        shown: Shown::File("/usr/include/boost/version.hpp"),
+    },
 ];
 
 /// What fetches from the package registry that has the engine.
@@ -88,5 +94,6 @@ fn is_there(package: &Package) -> bool {
             command::capture(Command::new("python3").args(["-c", &format!("import {modules}")]))
                 .is_ok()
         }
+        Shown::File(path) => std::path::Path::new(path).exists(),
     }
 }

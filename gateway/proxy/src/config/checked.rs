@@ -3,6 +3,8 @@
 //! Nothing here can be read from or written to a file, and nothing here is optional because a key was left out:
 //! defaults are filled in. Each stage compiles its own table from this. It never holds text that has yet to be parsed.
 
+pub mod guardrails;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub struct Checked {
     pub access: Vec<AccessRule>,
     pub requests: Requests,
     pub streams: Streams,
+    pub guardrails: guardrails::Guardrails,
     pub audit: Audit,
     pub telemetry: Telemetry,
     pub insecure: Insecure,

@@ -3,6 +3,8 @@
 //! The doc comments below are the reference that users read, and the JSON Schema is generated from these types.
 //! Nothing here is checked against anything else, and nothing outside this folder sees these types.
 
+pub(super) mod guardrails;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -44,6 +46,8 @@ pub(super) struct Gateway {
     pub requests: Requests,
     /// Streams of server-sent events.
     pub streams: Streams,
+    /// What may pass in messages, in both directions.
+    pub guardrails: guardrails::Guardrails,
     /// The audit trail: one record per call.
     pub audit: Audit,
     /// What the gateway says about itself.
@@ -61,6 +65,7 @@ impl Default for Gateway {
             access: Vec::new(),
             requests: Requests::default(),
             streams: Streams::default(),
+            guardrails: guardrails::Guardrails::default(),
             audit: Audit::default(),
             telemetry: Telemetry::default(),
             insecure: Insecure::default(),

@@ -8,7 +8,7 @@ use gantry_mcp::frame::Bounds;
 use crate::{
     auth::Identity,
     config::Checked,
-    guardrails::Guardrails,
+    guardrails::{Guardrails, GuardrailsError},
     limits::Limits,
     policy::Policy,
     routing::Routes,
@@ -49,18 +49,18 @@ impl Gateway {
     /// Compiles a checked configuration on top of what outlives it.
     ///
     /// # Errors
-    /// [`PoolError`] when a file that a server names cannot be read.
+    /// [`CompileError`] when a file that the configuration names cannot be read.
     pub fn compile(
         config: &Checked,
         upstream: Arc<Upstream>,
         log: Log,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, PoolError> {
+    ) -> Result<Self, CompileError> {
         Ok(Self {
             identity: identity(config.insecure.anonymous, config.listen.address),
             policy: Policy::compile(config),
             limits: Limits::none(),
-            guardrails: Guardrails::none(),
+            guardrails: Guardrails::compile(&config.guardrails)?,
             routes: Routes::compile(config),
             pools: Pools::compile(config)?,
             bounds: Bounds {
@@ -73,6 +73,17 @@ impl Gateway {
             metrics,
         })
     }
+}
+
+/// Why a configuration cannot be put in force, although it was checked.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// A file that a server names cannot be read.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// A guardrail, or the lockfile.
+    #[error(transparent)]
+    Guardrails(#[from] GuardrailsError),
 }
 
 fn identity(anonymous_anywhere: bool, listen: SocketAddr) -> Identity {

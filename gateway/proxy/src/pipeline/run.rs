@@ -11,7 +11,7 @@ use gantry_mcp::{
 };
 
 use super::{
-    Gateway, Refusal, Request, Review, Trail,
+    Gateway, Inspection, Refusal, Request, Review, Trail,
     request::{SESSION_ID, mirrored},
 };
 use crate::{
@@ -73,8 +73,17 @@ pub async fn run(
 
     let ticket = limits::admit(&gateway.limits, &permit)?;
     let terms = terms(verb, era, asked.method);
-    let review = Review::of(&permit, &asked, era);
-    let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
+    let inspection = Inspection::of(gateway, &permit, server.name(), &asked);
+    let screened = screen(
+        gateway,
+        trail,
+        &permit,
+        inspection.as_ref(),
+        headers,
+        body.clone(),
+    )
+    .await?;
+    let review = Review::of(&permit, &asked, era, inspection);
     let target = routing::choose(server, &permit, &screened);
 
     if terms.endless {
@@ -100,6 +109,34 @@ pub async fn run(
         endless: terms.endless,
         review,
     })
+}
+
+/// Screens the message, and notes what was found whether it may pass or not.
+async fn screen(
+    gateway: &Gateway,
+    trail: &mut Trail,
+    permit: &policy::Permit,
+    inspection: Option<&Inspection>,
+    headers: http::HeaderMap,
+    body: bytes::Bytes,
+) -> Result<guardrails::Screened, Refusal> {
+    let scope = inspection.map(Inspection::request);
+    let screened = guardrails::screen(&gateway.guardrails, permit, scope.as_ref(), headers, body)
+        .inspect_err(|blocked| trail.screened(false, &blocked.report))?;
+    trail.screened(false, screened.report());
+    if let (Some(hooks), Some(scope)) = (gateway.guardrails.hooks(), &scope) {
+        let mut report = guardrails::Report::default();
+        let judged = hooks.judge(scope, screened.body(), &mut report).await;
+        trail.screened(
+            false,
+            judged
+                .as_ref()
+                .err()
+                .map_or(&report, |blocked| &blocked.report),
+        );
+        judged?;
+    }
+    Ok(screened)
 }
 
 fn check_headers(

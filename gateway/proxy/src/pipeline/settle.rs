@@ -21,7 +21,8 @@ pub struct Unsettled {
 /// # Errors
 /// [`Unsettled`] when the trail did not take the record.
 pub async fn settle(gateway: &Gateway, entry: &Entry) -> Result<(), Unsettled> {
-    let record = entry.record();
+    let lists = entry.lists();
+    let record = entry.record(&lists);
     let appended = gateway.log.append(record.encode()).await;
     gateway.metrics.observe(&Operation {
         server: record.server,

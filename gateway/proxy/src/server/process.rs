@@ -28,9 +28,9 @@ use super::{
 use crate::{
     admin,
     config::{Audit, Checked},
-    pipeline::Gateway,
+    pipeline::{CompileError, Gateway},
     telemetry::metrics::Metrics,
-    upstream::{PoolError, Upstream},
+    upstream::Upstream,
 };
 
 /// How often names are resolved again.
@@ -54,9 +54,9 @@ pub enum ServeError {
     /// The delivery to ClickHouse cannot be started.
     #[error("cannot start the delivery of the audit trail: {0}")]
     Delivery(#[from] delivery::StartError),
-    /// A server's endpoints cannot be built.
+    /// The configuration cannot be put in force.
     #[error(transparent)]
-    Pools(#[from] PoolError),
+    Compile(#[from] CompileError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

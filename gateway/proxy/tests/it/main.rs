@@ -15,6 +15,7 @@ mod crash;
 mod faults;
 mod fidelity;
 mod gateway;
+mod guard;
 mod message;
 mod peer;
 mod peers;

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod edge;
+mod guardrails;
 mod servers;
 
 use std::path::{Path as FilePath, PathBuf};
@@ -39,6 +40,7 @@ pub(super) fn check(
     let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
     let servers = checker.servers(&raw.servers);
     let access = checker.access(&raw.access, &raw.servers);
+    let guardrails = checker.guardrails(&raw.guardrails);
     let audit = checker.audit(&raw.audit);
     Some(Checked {
         listen: listen?,
@@ -49,6 +51,7 @@ pub(super) fn check(
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),
         },
+        guardrails,
         audit: audit?,
         telemetry: telemetry(&raw.telemetry),
         insecure,

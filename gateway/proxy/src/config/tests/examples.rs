@@ -1,6 +1,10 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 2] = [("GANTRY_STORE_PASSWORD", "hunter2"), ("HOME", "/home/user")];
+const VARIABLES: [(&str, &str); 3] = [
+    ("GANTRY_STORE_PASSWORD", "hunter2"),
+    ("GANTRY_GUARD_KEY", "a key of thirty-two bytes or more!"),
+    ("HOME", "/home/user"),
+];
 
 /// Every example by its file's name, so that none can be added without being checked.
 fn examples() -> Vec<(String, String)> {
@@ -30,6 +34,7 @@ fn every_example_is_valid() {
         "access",
         "audit",
         "everything",
+        "guardrails",
         "minimal",
         "tls",
         "two-servers",

@@ -2,7 +2,8 @@
 
 use gantry_analytics::record::{GuardAction, Record, Transport};
 
-use super::{Ending, Trail};
+use super::{Ending, Guarded, Trail};
+use crate::{config::guardrails::Action, guardrails::Report};
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -13,6 +14,8 @@ pub struct Entry {
     trail: Trail,
     ending: Ending,
     id: String,
+    /// Findings in words, for the attributes.
+    evidence: Vec<(String, String)>,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
     /// From the first byte to the server to the end of its answer.
@@ -23,6 +26,7 @@ impl Entry {
     pub(super) fn new(trail: Trail, ending: Ending, duration_us: u64, upstream_us: u64) -> Self {
         Self {
             id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
+            evidence: trail.guarded.as_deref().map(described).unwrap_or_default(),
             trail,
             ending,
             duration_us,
@@ -35,8 +39,14 @@ impl Entry {
         self.trail.is_endless()
     }
 
+    /// The columns that are lists, for [`Entry::record`] to borrow.
+    pub fn lists(&self) -> Lists<'_> {
+        let guarded = self.trail.guarded.as_deref();
+        guarded.map_or_else(Lists::default, |guarded| Lists::of(guarded, &self.evidence))
+    }
+
     /// The row of the audit log.
-    pub fn record(&self) -> Record<'_> {
+    pub fn record<'a>(&'a self, lists: &'a Lists<'a>) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
@@ -71,7 +81,7 @@ impl Entry {
             flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
-            guard_us: 0,
+            guard_us: lists.guard_us,
             queue_us: 0,
             ttfb_us: trail.ttfb_us,
             req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
@@ -85,13 +95,76 @@ impl Entry {
                 .as_deref()
                 .or(trail.rule.as_deref())
                 .unwrap_or_default(),
-            guard_action: GuardAction::None,
-            guard_rules: &[],
-            pii_in: &[],
-            pii_out: &[],
-            attrs: &[],
+            guard_action: lists.guard_action,
+            guard_rules: &lists.guard_rules,
+            pii_in: &lists.pii_in,
+            pii_out: &lists.pii_out,
+            attrs: &lists.attrs,
         }
     }
+}
+
+/// Columns that are lists.
+#[derive(Debug, Default)]
+pub struct Lists<'a> {
+    guard_us: u32,
+    guard_action: GuardAction,
+    guard_rules: Vec<&'a str>,
+    pii_in: Vec<(&'a str, u16)>,
+    pii_out: Vec<(&'a str, u16)>,
+    attrs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(guarded: &'a Guarded, evidence: &'a [(String, String)]) -> Self {
+        fn kinds(report: &Report) -> Vec<(&str, u16)> {
+            let kinds = report.kinds.iter();
+            kinds.map(|(kind, count)| (kind.as_str(), *count)).collect()
+        }
+        let (forth, back) = (&guarded.forth, &guarded.back);
+        let rules = forth.rules.iter().chain(&back.rules).map(String::as_str);
+        let mut guard_rules: Vec<&str> = rules.collect();
+        guard_rules.sort_unstable();
+        guard_rules.dedup();
+        let attrs = evidence.iter();
+        Self {
+            guard_us: forth.micros.saturating_add(back.micros),
+            guard_action: match forth.action.max(back.action) {
+                Some(Action::Block) => GuardAction::Block,
+                Some(Action::Monitor) => GuardAction::Flag,
+                Some(Action::Off) => GuardAction::Allow,
+                Some(_) => GuardAction::Mask,
+                None => GuardAction::None,
+            },
+            guard_rules,
+            pii_in: kinds(forth),
+            pii_out: kinds(back),
+            attrs: attrs
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+        }
+    }
+}
+
+/// One attribute a finding: kind, place, rule, action and keyed hash, never the value.
+fn described(guarded: &Guarded) -> Vec<(String, String)> {
+    let sides = [("in", &guarded.forth), ("out", &guarded.back)];
+    let all = sides
+        .into_iter()
+        .flat_map(|(side, report)| report.evidence.iter().map(move |one| (side, one)));
+    all.enumerate()
+        .map(|(place, (side, one))| {
+            let text = format!(
+                "{} {} {} rule={} hash={:016x}",
+                one.kind,
+                one.action.as_str(),
+                one.pointer,
+                one.rule,
+                one.hash
+            );
+            (format!("guard.{side}.{place}"), text)
+        })
+        .collect()
 }
 
 /// The id as people search for it: a string without its quotes, anything else as it stands.

@@ -15,7 +15,7 @@ use std::{
 };
 
 pub use ending::Ending;
-pub use entry::Entry;
+pub use entry::{Entry, Lists};
 
 use gantry_analytics::record::{AuthMethod, Kind};
 use gantry_mcp::{
@@ -30,6 +30,7 @@ use sha2::{Digest, Sha256};
 use super::request::SESSION_ID;
 use crate::{
     auth::Caller,
+    guardrails::Report,
     policy::Permit,
     routing::Server,
     telemetry::trace::TraceContext,
@@ -42,6 +43,13 @@ pub(super) const FLAG_STREAM: u32 = 1;
 pub(super) const FLAG_ENDLESS: u32 = 4;
 /// The caller left before the answer was whole.
 pub(super) const FLAG_DEPARTED: u32 = 2;
+
+/// What guardrails found, on the way to the server and back.
+#[derive(Debug, Default)]
+struct Guarded {
+    forth: Report,
+    back: Report,
+}
 
 /// The facts of a request that is still under way.
 #[derive(Debug)]
@@ -70,6 +78,7 @@ pub struct Trail {
     ttfb_us: u64,
     req_bytes: u64,
     resp_bytes: u64,
+    guarded: Option<Box<Guarded>>,
 }
 
 impl Trail {
@@ -103,6 +112,7 @@ impl Trail {
             ttfb_us: 0,
             req_bytes: 0,
             resp_bytes: 0,
+            guarded: None,
         }
     }
 
@@ -172,6 +182,19 @@ impl Trail {
     /// A rule has allowed the call.
     pub fn permitted(&mut self, permit: &Permit) {
         self.rule = Some(Arc::clone(permit.rule()));
+    }
+
+    /// A message was inspected on its way to the server, or on its way back.
+    pub fn screened(&mut self, back: bool, report: &Report) {
+        if !report.is_empty() || report.micros > 0 {
+            let guarded = self.guarded.get_or_insert_default();
+            let side = if back {
+                &mut guarded.back
+            } else {
+                &mut guarded.forth
+            };
+            side.merge(report.clone());
+        }
     }
 
     /// The exchange with the server begins.
