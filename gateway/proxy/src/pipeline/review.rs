@@ -82,7 +82,7 @@ impl Review {
             Some(inspection) => inspection.message(gateway, trail, json).await?,
             None => Reviewed::Kept,
         };
-        let left = match &inspected {
+        let left: &[u8] = match &inspected {
             Reviewed::Kept => json,
             Reviewed::Replaced(json) => json,
             Reviewed::Dropped => return Ok(inspected),
