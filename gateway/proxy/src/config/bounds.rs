@@ -71,6 +71,14 @@ pub(super) const REFILL_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 
 pub(super) const LIMIT_ID_BYTES_MAX: usize = 128;
 pub(super) const GLOB_BYTES_MAX: usize = 512;
+pub(super) const GUARD_RULES_MAX: u64 = 1_000;
+pub(super) const GUARD_PATTERNS_MAX: u64 = 1_000;
+pub(super) const GUARD_WORDS_MAX: u64 = 1_000;
+pub(super) const GUARD_HOOKS_MAX: u64 = 16;
+pub(super) const HOOK_MIN: Period = Period::from_ms(1);
+pub(super) const HOOK_MAX: Period = Period::from_ms(10 * SECOND);
+pub(super) const HOOK_CACHE_MAX: Period = Period::from_ms(24 * HOUR);
+
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;
 pub(super) const DATABASE_NAME_BYTES_MAX: usize = 64;

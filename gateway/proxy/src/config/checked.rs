@@ -5,6 +5,7 @@
 
 mod audit;
 mod auth;
+pub mod guardrails;
 mod limits;
 mod telemetry;
 mod traffic;
@@ -39,6 +40,7 @@ pub struct Checked {
     pub redis: Option<Redis>,
     pub requests: Requests,
     pub streams: Streams,
+    pub guardrails: guardrails::Guardrails,
     pub audit: Audit,
     pub telemetry: Telemetry,
     pub insecure: Insecure,

@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod auth;
+pub(super) mod guardrails;
 mod limits;
 mod telemetry;
 pub(super) mod traffic;
@@ -63,6 +64,8 @@ pub(super) struct Gateway {
     pub requests: Requests,
     /// Streams of server-sent events.
     pub streams: Streams,
+    /// What may pass in messages, in both directions.
+    pub guardrails: guardrails::Guardrails,
     /// The audit trail: one record per call.
     pub audit: Audit,
     /// What the gateway says about itself.
@@ -85,6 +88,7 @@ impl Default for Gateway {
             redis: None,
             requests: Requests::default(),
             streams: Streams::default(),
+            guardrails: guardrails::Guardrails::default(),
             audit: Audit::default(),
             telemetry: Telemetry::default(),
             insecure: Insecure::default(),

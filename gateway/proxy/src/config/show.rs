@@ -2,6 +2,7 @@
 //!
 //! What it prints reads back as the same configuration, but for the secrets: a masked one stays `***`.
 
+mod guardrails;
 mod limits;
 mod traffic;
 
@@ -47,6 +48,11 @@ pub fn effective(checked: &Checked) -> String {
     page.map("streams", |page| {
         page.period("keep_alive", checked.streams.keep_alive)
     });
+    if !checked.guardrails.is_empty() {
+        page.map("guardrails", |page| {
+            guardrails::guardrails(page, &checked.guardrails)
+        });
+    }
     page.map("audit", |page| audit(page, &checked.audit));
     page.map("telemetry", |page| {
         page.map("log", |page| log(page, checked.telemetry.log));

@@ -14,7 +14,7 @@ use gantry_mcp::frame::Bounds;
 use crate::{
     auth::{Credentials, Fetcher, FetcherError, Identity},
     config::{Checked, Measure, PriceBook},
-    guardrails::Guardrails,
+    guardrails::{Guardrails, GuardrailsError},
     limits::{Ledger, Limits},
     policy::Policy,
     routing::{Routes, Seals},
@@ -50,6 +50,9 @@ pub enum CompileError {
     /// Its authorization servers cannot be asked.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
+    /// A guardrail, or the lockfile.
+    #[error(transparent)]
+    Guardrails(#[from] GuardrailsError),
 }
 
 /// One configuration, compiled. Immutable: a change builds a whole new one, and a request keeps
@@ -118,6 +121,7 @@ impl Gateway {
         // What can fail comes first: until then nothing has changed.
         let identity = Identity::compile(config, &fetcher)?;
         let credentials = Credentials::compile(config, &fetcher)?;
+        let guardrails = Guardrails::compile(&config.guardrails)?;
         let routes = previous.map(|gateway| &gateway.routes);
         let pools = previous.map(|gateway| &*gateway.pools);
         let pools = Arc::new(Pools::compile(config, &metrics, pools)?);
@@ -142,7 +146,7 @@ impl Gateway {
                 .as_ref()
                 .and_then(|prices| prices.tenant_claim.clone()),
             ledger,
-            guardrails: Guardrails::none(),
+            guardrails,
             routes: Routes::compile(config, routes, Instant::now()),
             pools,
             seals: Arc::new(seals(config, &session_key)),

@@ -17,7 +17,7 @@ use gantry_mcp::{
 use http::StatusCode;
 
 use super::{
-    Gateway, Lesson, Original, Phase, Refusal, Request, Review, Trail, mirror,
+    Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail, mirror,
     request::mirrored,
     usage::{self, Usage},
 };
@@ -131,9 +131,18 @@ pub async fn run(
     );
     trail.admitted(usage);
     trail.passed(Phase::RateLimit);
-    let review = Review::of(&permit, &asked, era);
-    let body = trail.carry(&body, call.as_ref());
-    let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
+    let inspection = Inspection::of(gateway, &permit, server.name(), &asked);
+    let carried = trail.carry(&body, call.as_ref());
+    let screened = screen(
+        gateway,
+        trail,
+        &permit,
+        inspection.as_ref(),
+        headers,
+        carried,
+    )
+    .await?;
+    let review = Review::of(&permit, &asked, era, inspection);
     trail.passed(Phase::GuardIn);
     let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
     trail.routed(&target);
@@ -182,6 +191,34 @@ pub async fn run(
         lesson,
         original,
     })
+}
+
+/// Screens the message, and notes what was found whether it may pass or not.
+async fn screen(
+    gateway: &Gateway,
+    trail: &mut Trail,
+    permit: &policy::Permit,
+    inspection: Option<&Inspection>,
+    headers: http::HeaderMap,
+    body: bytes::Bytes,
+) -> Result<guardrails::Screened, Refusal> {
+    let scope = inspection.map(Inspection::request);
+    let screened = guardrails::screen(&gateway.guardrails, permit, scope.as_ref(), headers, body)
+        .inspect_err(|blocked| trail.screened(false, &blocked.report))?;
+    trail.screened(false, screened.report());
+    if let (Some(hooks), Some(scope)) = (gateway.guardrails.hooks(), &scope) {
+        let mut report = guardrails::Report::default();
+        let judged = hooks.judge(scope, screened.body(), &mut report).await;
+        trail.screened(
+            false,
+            judged
+                .as_ref()
+                .err()
+                .map_or(&report, |blocked| &blocked.report),
+        );
+        judged?;
+    }
+    Ok(screened)
 }
 
 fn check_headers(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gantry_analytics::{log::AppendError, record::Record};
 
-use super::{Entry, Gateway, canary};
+use super::{Entry, Gateway, Lists, canary};
 use crate::telemetry::{
     metrics::{Operation, Spent},
     spans,
@@ -25,7 +25,7 @@ pub struct Unsettled {
 /// [`Unsettled`] when the trail did not take the record.
 pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled> {
     entry.tally().await;
-    let row = record(gateway, &entry, &entry.attrs()).encode();
+    let row = record(gateway, &entry, &entry.lists()).encode();
     let appended = if gateway.recorded {
         gateway.log.append(row).await
     } else {
@@ -33,8 +33,8 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
     };
     entry.recorded();
     let entry = &entry;
-    let attrs = entry.attrs();
-    let record = record(gateway, entry, &attrs);
+    let lists = entry.lists();
+    let record = record(gateway, entry, &lists);
     gateway.metrics.observe(&Operation {
         server: record.server,
         method: record.method,
@@ -87,8 +87,8 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
 }
 
 /// The row, with the person's pseudonym.
-fn record<'a>(gateway: &Gateway, entry: &'a Entry, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
-    let record = entry.record(attrs);
+fn record<'a>(gateway: &Gateway, entry: &'a Entry, lists: &'a Lists<'a>) -> Record<'a> {
+    let record = entry.record(lists);
     let person = entry.person();
     Record {
         subject: person.map_or(0, |person| gateway.log.subject(record.tenant, person, "")),

@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod credentials;
 mod edge;
+mod guardrails;
 mod limits;
 mod prices;
 mod servers;
@@ -56,6 +57,7 @@ pub(super) fn check(
         .map(|prices| checker.prices(prices, &servers));
     let limits = checker.limits(&raw.limits, &servers, prices.as_ref());
     let redis = raw.redis.as_ref().and_then(|redis| checker.redis(redis));
+    let guardrails = checker.guardrails(&raw.guardrails);
     let audit = checker.audit(&raw.audit);
     let telemetry = checker.telemetry(&raw.telemetry);
     Some(Checked {
@@ -72,6 +74,7 @@ pub(super) fn check(
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),
         },
+        guardrails,
         audit: audit?,
         telemetry: telemetry?,
         insecure,

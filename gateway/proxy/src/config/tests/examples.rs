@@ -1,6 +1,7 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
+    ("GANTRY_GUARD_KEY", "a key of thirty-two bytes or more!"),
     ("GANTRY_OAUTH_SECRET", "hunter2"),
     ("GANTRY_REDIS_PASSWORD", "hunter3"),
     ("GANTRY_STORE_PASSWORD", "hunter2"),
@@ -36,6 +37,7 @@ fn every_example_is_valid() {
         "audit",
         "canary",
         "everything",
+        "guardrails",
         "identity",
         "limits",
         "minimal",

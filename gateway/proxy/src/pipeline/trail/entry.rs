@@ -8,9 +8,11 @@ use std::{
 use gantry_analytics::record::{GuardAction, Record, Transport};
 use gantry_mcp::answer::Format;
 
-use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Phase, Trail};
+use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Guarded, Phase, Trail};
 use crate::{
     auth::Caller,
+    config::guardrails::Action,
+    guardrails::Report,
     pipeline::usage::{Bill, Facts},
     telemetry::{
         spans::{Part, Try},
@@ -30,6 +32,8 @@ pub struct Entry {
     id: String,
     /// The endpoints that were tried before the last one.
     tried: String,
+    /// Findings in words, for the attributes.
+    evidence: Vec<(String, String)>,
     bill: Bill,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
@@ -42,6 +46,7 @@ impl Entry {
         Self {
             id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
             tried: tried(&trail.effort),
+            evidence: trail.guarded.as_deref().map(described).unwrap_or_default(),
             trail,
             ending,
             bill: Bill::default(),
@@ -140,21 +145,24 @@ impl Entry {
         self.ending.limited.as_ref()
     }
 
-    /// What the record keeps beside its columns.
-    pub fn attrs(&self) -> Vec<(&str, &str)> {
-        let attrs = [
-            ("tried", self.tried.as_str()),
-            ("teams", self.trail.teams.as_str()),
-        ];
-        attrs
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .collect()
+    /// The columns that are lists, for [`Entry::record`] to borrow.
+    pub fn lists(&self) -> Lists<'_> {
+        let guarded = self.trail.guarded.as_deref();
+        let mut lists = guarded.map_or_else(Lists::default, Lists::of);
+        let evidence = self.evidence.iter();
+        lists
+            .attrs
+            .extend(evidence.map(|(name, value)| (name.as_str(), value.as_str())));
+        let others = [("tried", &self.tried), ("teams", &self.trail.teams)];
+        let said = others.into_iter().filter(|(_, value)| !value.is_empty());
+        lists
+            .attrs
+            .extend(said.map(|(name, value)| (name, value.as_str())));
+        lists
     }
 
-    /// The row of the audit log, with [`Entry::attrs`], but for the person's
-    /// pseudonym.
-    pub fn record<'a>(&'a self, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
+    /// The row of the audit log, but for the person's pseudonym.
+    pub fn record<'a>(&'a self, lists: &'a Lists<'a>) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
@@ -190,7 +198,7 @@ impl Entry {
             flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
-            guard_us: 0,
+            guard_us: lists.guard_us,
             queue_us: u32::try_from(trail.effort.queued.as_micros()).unwrap_or(u32::MAX),
             ttfb_us: trail.ttfb_us,
             req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
@@ -204,11 +212,11 @@ impl Entry {
                 .as_deref()
                 .or(trail.rule.as_deref())
                 .unwrap_or_default(),
-            guard_action: GuardAction::None,
-            guard_rules: &[],
-            pii_in: &[],
-            pii_out: &[],
-            attrs,
+            guard_action: lists.guard_action,
+            guard_rules: &lists.guard_rules,
+            pii_in: &lists.pii_in,
+            pii_out: &lists.pii_out,
+            attrs: &lists.attrs,
         }
     }
 }
@@ -216,6 +224,66 @@ impl Entry {
 fn tried(effort: &Effort) -> String {
     let earlier = effort.tried.split_last().map(|(_, earlier)| earlier);
     earlier.unwrap_or_default().join(" ")
+}
+
+/// Columns that are lists.
+#[derive(Debug, Default)]
+pub struct Lists<'a> {
+    guard_us: u32,
+    guard_action: GuardAction,
+    guard_rules: Vec<&'a str>,
+    pii_in: Vec<(&'a str, u16)>,
+    pii_out: Vec<(&'a str, u16)>,
+    attrs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(guarded: &'a Guarded) -> Self {
+        fn kinds(report: &Report) -> Vec<(&str, u16)> {
+            let kinds = report.kinds.iter();
+            kinds.map(|(kind, count)| (kind.as_str(), *count)).collect()
+        }
+        let (forth, back) = (&guarded.forth, &guarded.back);
+        let rules = forth.rules.iter().chain(&back.rules).map(String::as_str);
+        let mut guard_rules: Vec<&str> = rules.collect();
+        guard_rules.sort_unstable();
+        guard_rules.dedup();
+        Self {
+            guard_us: forth.micros.saturating_add(back.micros),
+            guard_action: match forth.action.max(back.action) {
+                Some(Action::Block) => GuardAction::Block,
+                Some(Action::Monitor) => GuardAction::Flag,
+                Some(Action::Off) => GuardAction::Allow,
+                Some(_) => GuardAction::Mask,
+                None => GuardAction::None,
+            },
+            guard_rules,
+            pii_in: kinds(forth),
+            pii_out: kinds(back),
+            attrs: Vec::new(),
+        }
+    }
+}
+
+/// One attribute a finding: kind, place, rule, action and keyed hash, never the value.
+fn described(guarded: &Guarded) -> Vec<(String, String)> {
+    let sides = [("in", &guarded.forth), ("out", &guarded.back)];
+    let all = sides
+        .into_iter()
+        .flat_map(|(side, report)| report.evidence.iter().map(move |one| (side, one)));
+    all.enumerate()
+        .map(|(place, (side, one))| {
+            let text = format!(
+                "{} {} {} rule={} hash={:016x}",
+                one.kind,
+                one.action.as_str(),
+                one.pointer,
+                one.rule,
+                one.hash
+            );
+            (format!("guard.{side}.{place}"), text)
+        })
+        .collect()
 }
 
 /// The id as people search for it: a string without its quotes, anything else as it stands.

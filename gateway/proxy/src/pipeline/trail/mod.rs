@@ -16,7 +16,7 @@ use std::{
 };
 
 pub use ending::Ending;
-pub use entry::Entry;
+pub use entry::{Entry, Lists};
 pub use phases::Phase;
 
 use bytes::Bytes;
@@ -36,6 +36,7 @@ use phases::Phases;
 use super::usage::Usage;
 use crate::{
     auth::Caller,
+    guardrails::Report,
     policy::Permit,
     routing::{SESSION_ID, Server, Target},
     telemetry::trace::{self, TraceContext},
@@ -50,6 +51,13 @@ pub(super) const FLAG_ENDLESS: u32 = 4;
 pub(super) const FLAG_DEPARTED: u32 = 2;
 /// Tokens were not counted but made out from the number of bytes.
 pub(super) const FLAG_ESTIMATED: u32 = 8;
+
+/// What guardrails found, on the way to the server and back.
+#[derive(Debug, Default)]
+struct Guarded {
+    forth: Report,
+    back: Report,
+}
 
 /// The facts of a request that is still under way.
 #[derive(Debug)]
@@ -86,6 +94,7 @@ pub struct Trail {
     req_bytes: u64,
     resp_bytes: u64,
     usage: Option<Box<Usage>>,
+    guarded: Option<Box<Guarded>>,
 }
 
 impl Trail {
@@ -127,6 +136,7 @@ impl Trail {
             req_bytes: 0,
             resp_bytes: 0,
             usage: None,
+            guarded: None,
         }
     }
 
@@ -230,6 +240,19 @@ impl Trail {
     /// A phase that leaves no other fact has ended.
     pub fn passed(&mut self, phase: Phase) {
         self.phases.ended(phase);
+    }
+
+    /// A message was inspected on its way to the server, or on its way back.
+    pub fn screened(&mut self, back: bool, report: &Report) {
+        if !report.is_empty() || report.micros > 0 {
+            let guarded = self.guarded.get_or_insert_default();
+            let side = if back {
+                &mut guarded.back
+            } else {
+                &mut guarded.forth
+            };
+            side.merge(report.clone());
+        }
     }
 
     /// The exchange with the server begins.
