@@ -2,13 +2,16 @@
 //! in effect.
 //!
 //! It answers from what it is given and changes nothing; the listener is somebody else's. No answer
-//! holds a secret.
+//! holds a secret, and only `usage` shows what callers did, to whom the admin credential is known.
+
+pub mod usage;
 
 use std::sync::Arc;
 
 use gantry_analytics::Log;
 use http::{Method, StatusCode};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::{
     config::{self, Checked},
@@ -24,6 +27,8 @@ pub struct State {
     config: Checked,
     metrics: Arc<Metrics>,
     log: Log,
+    /// Turns at the store for `usage`.
+    asking: Semaphore,
 }
 
 impl State {
@@ -33,7 +38,13 @@ impl State {
             config,
             metrics,
             log,
+            asking: Semaphore::new(usage::ASKING_MAX),
         }
+    }
+
+    /// Answers a request for something under `/usage`.
+    pub async fn usage(&self, asked: &usage::Asked<'_>) -> Answer {
+        usage::answer(asked, &self.config, &self.asking).await
     }
 }
 
@@ -42,14 +53,22 @@ impl State {
 pub struct Answer {
     pub status: StatusCode,
     pub content_type: &'static str,
+    /// Further headers, in lower case.
+    pub headers: &'static [(&'static str, &'static str)],
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// Of plain text.
+    pub fn text(status: StatusCode, text: impl Into<Vec<u8>>) -> Self {
+        Self::new(status, TEXT, text)
+    }
+
     fn new(status: StatusCode, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
             content_type,
+            headers: &[],
             body: body.into(),
         }
     }

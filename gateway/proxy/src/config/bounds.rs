@@ -58,3 +58,6 @@ pub(super) const IDLE_MIN: Period = Period::from_ms(10);
 pub(super) const IDLE_MAX: Period = Period::from_ms(24 * HOUR);
 pub(super) const KEEP_ALIVE_MIN: Period = Period::from_ms(100);
 pub(super) const KEEP_ALIVE_MAX: Period = Period::from_ms(10 * MINUTE);
+
+/// The shortest credential of the admin listener, in characters.
+pub(super) const CREDENTIAL_CHARS_MIN: usize = 16;

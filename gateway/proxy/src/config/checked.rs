@@ -59,6 +59,8 @@ pub struct ListenTls {
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub address: SocketAddr,
+    /// Without it `/usage` is closed.
+    pub credential: Option<Secret>,
 }
 
 /// One MCP server behind the gateway.

@@ -127,6 +127,9 @@ pub(super) struct AdminDetails {
     /// An IP address and port such as `127.0.0.1:9090`. Loopback, unless `insecure.admin_remote` is set.
     #[schemars(extend("x-form" = ADDRESS))]
     pub address: String,
+    /// What a reader of `/usage` signs in with, under any user name: 16 characters or more, as `${VARIABLE}` or
+    /// `file:PATH` rather than in the open. Left out: `/usage` is closed. It never prints.
+    pub credential: Option<Secret>,
 }
 
 /// One MCP server behind the gateway. It needs `url` or `urls`.

@@ -17,7 +17,10 @@ use super::secret::MASK;
 pub fn effective(checked: &Checked) -> String {
     let mut page = Page::default();
     page.map("listen", |page| listen(page, &checked.listen));
-    page.map("admin", |page| page.text("address", checked.admin.address));
+    page.map("admin", |page| {
+        page.text("address", checked.admin.address);
+        page.optional("credential", checked.admin.credential.as_ref());
+    });
     page.map("servers", |page| {
         for one in &checked.servers {
             page.map(&one.name, |page| server(page, one));

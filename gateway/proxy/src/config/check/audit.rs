@@ -82,7 +82,7 @@ impl Checker<'_> {
     }
 
     /// Follows `file:PATH`. One newline at the end of the file belongs to the editor and not to the secret.
-    fn secret(&mut self, secret: &Secret, path: &Path) -> Option<Secret> {
+    pub(super) fn secret(&mut self, secret: &Secret, path: &Path) -> Option<Secret> {
         let Some(file) = secret.expose().strip_prefix("file:") else {
             return Some(secret.clone());
         };

@@ -1,6 +1,10 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 2] = [("GANTRY_STORE_PASSWORD", "hunter2"), ("HOME", "/home/user")];
+const VARIABLES: [(&str, &str); 3] = [
+    ("GANTRY_ADMIN_CREDENTIAL", "correct-horse-battery"),
+    ("GANTRY_STORE_PASSWORD", "hunter2"),
+    ("HOME", "/home/user"),
+];
 
 /// Every example by its file's name, so that none can be added without being checked.
 fn examples() -> Vec<(String, String)> {
