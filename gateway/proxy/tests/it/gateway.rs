@@ -106,6 +106,16 @@ impl Gateway {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Waits until the log has this text: a thread of its own writes it.
+    pub(crate) async fn logs(&self, text: &str) {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+        while !self.log().contains(text) {
+            let log = self.log();
+            assert!(tokio::time::Instant::now() < patience, "no {text}: {log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until every record has been delivered.
     pub(crate) async fn delivered(&self) {
         let patience = tokio::time::Instant::now() + Duration::from_secs(60);

@@ -52,7 +52,7 @@ async fn api_keys() {
         let text = String::from_utf8(request).unwrap();
         assert!(!text.contains("a-good-key"), "{text}");
     }
-    assert!(gateway.log().contains("\"agent\":\"nightly\""));
+    gateway.logs("\"agent\":\"nightly\"").await;
     // There is nobody to get a token from, and no metadata that would say otherwise.
     let refused = call(&url, None).await;
     assert_eq!(
@@ -135,7 +135,7 @@ async fn client_certificates() {
             .status(),
         200
     );
-    assert!(gateway.log().contains("\"agent\":\"billing\""));
+    gateway.logs("\"agent\":\"billing\"").await;
     let stranger = with(Some(ours.certify("somebody", &[]))).await.unwrap();
     assert_eq!(stranger.status(), 401);
     let refused = with(None).await.unwrap();

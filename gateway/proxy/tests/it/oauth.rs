@@ -66,7 +66,7 @@ async fn typescript(which: &str) {
         asked.contains("mcp:use") && asked.contains("mcp:write"),
         "{asked}"
     );
-    assert!(gateway.log().contains("\"agent\":\"alice\""));
+    gateway.logs("\"agent\":\"alice\"").await;
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn python_sdk(kind: &str, agent: &str) {
     assert_eq!(said[1], json!({"slow": ["waited 1 ms"]}));
     let scope = said[2]["scope"].as_str().unwrap();
     assert!(scope.contains("mcp:write"), "{scope}");
-    assert!(gateway.log().contains(&format!("\"agent\":\"{agent}\"")));
+    gateway.logs(&format!("\"agent\":\"{agent}\"")).await;
 }
 
 #[tokio::test]

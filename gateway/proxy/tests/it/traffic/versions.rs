@@ -180,7 +180,7 @@ async fn a_bad_canary_is_withdrawn_by_itself_and_stays_so() {
     );
     let gauge = "mcp_gateway_canary_withdrawn{server=\"server\",server_version=\"v2\"}";
     assert_eq!(metric(&gateway, gauge).await, 1.0);
-    assert!(gateway.log().contains("a canary is withdrawn"));
+    gateway.logs("a canary is withdrawn").await;
     let rows = store.rows("method = 'gantry/canary_withdrawn'", 1).await;
     assert_eq!(
         (&rows[0]["server"], &rows[0]["server_version"]),
