@@ -43,6 +43,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Most rows that wait for the writer.
     pub queue_max: usize,
+    /// Directory of another log of the same gateway, whose epochs this one does not use again.
+    pub beside: Option<PathBuf>,
 }
 
 impl Settings {
@@ -54,6 +56,7 @@ impl Settings {
             bytes_max: 1024 * 1024 * 1024,
             segment_bytes: 64 * 1024 * 1024,
             queue_max: 8192,
+            beside: None,
         }
     }
 }
@@ -140,6 +143,7 @@ impl Log {
             bytes_max,
             segment_bytes,
             queue_max,
+            beside,
         } = settings;
         let failed = |operation| {
             let dir = dir.clone();
@@ -155,7 +159,7 @@ impl Log {
         let spool = Spool::open(directory, bytes_max).map_err(failed("read earlier rows"))?;
         let epoch = spool
             .directory()
-            .next_epoch()
+            .next_epoch(beside.as_deref())
             .map_err(failed("begin an epoch"))?;
         let spool = Arc::new(spool);
         let switches = Arc::new(Switches::default());

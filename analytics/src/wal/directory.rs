@@ -48,28 +48,19 @@ impl Directory {
         &self.path
     }
 
-    /// The next epoch, durable before it is used.
+    /// The next epoch, durable before it is used: newer than every one of this directory and of the
+    /// one `beside` it.
     ///
     /// It is at least the present second since the Unix epoch: a gateway whose directory was
     /// lost, as a container's is, must never give an old row's identity, or an old batch's
     /// token, to a new one; ClickHouse would take the new batch for a repetition and drop it.
-    pub(crate) fn next_epoch(&self) -> io::Result<u32> {
-        let recorded = match fs::read_to_string(self.path.join(EPOCH)) {
-            Ok(text) => text.trim().parse().unwrap_or(0),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-        let on_disk = self
-            .segments()?
-            .iter()
-            .filter_map(|path| segment::epoch_of(path))
-            .max()
-            .unwrap_or(0);
+    pub(crate) fn next_epoch(&self, beside: Option<&Path>) -> io::Result<u32> {
+        let newest = newest_epoch(&self.path)?.max(beside.map_or(Ok(0), newest_epoch)?);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
         let now = u32::try_from(now).unwrap_or(u32::MAX);
-        let epoch = recorded.max(on_disk).saturating_add(1).max(now);
+        let epoch = newest.saturating_add(1).max(now);
         self.replace(EPOCH, epoch.to_string().as_bytes())?;
         Ok(epoch)
     }
@@ -104,6 +95,22 @@ impl Directory {
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
+}
+
+/// The newest epoch that a log in `directory` has begun; 0 where there has been none.
+fn newest_epoch(directory: &Path) -> io::Result<u32> {
+    let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let recorded = match fs::read_to_string(directory.join(EPOCH)) {
+        Ok(text) => text.trim().parse().unwrap_or(0),
+        Err(error) if absent(&error) => 0,
+        Err(error) => return Err(error),
+    };
+    let segments = match segments_in(directory) {
+        Err(error) if absent(&error) => Vec::new(),
+        read => read?,
+    };
+    let on_disk = segments.iter().filter_map(|path| segment::epoch_of(path));
+    Ok(on_disk.max().unwrap_or(0).max(recorded))
 }
 
 /// The segments' paths in `directory`, oldest first: their names sort by epoch and number.

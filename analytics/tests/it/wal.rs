@@ -190,6 +190,22 @@ fn unix_seconds() -> u64 {
 }
 
 #[tokio::test]
+async fn two_logs_of_one_gateway_that_begin_in_the_same_second_share_no_epoch() {
+    let dir = tempdir().unwrap();
+    let (first, second) = (dir.path().to_owned(), dir.path().join("second"));
+    let mut epochs = Vec::new();
+    let mut logs = Vec::new();
+    for (own, other) in [(&first, &second), (&second, &first)] {
+        let mut settings = Settings::new(own, "gw-1");
+        settings.beside = Some(other.clone());
+        let log = Log::open(settings).unwrap();
+        epochs.push(log.append(b"row".to_vec()).await.unwrap().epoch);
+        logs.push(log);
+    }
+    assert!(epochs[0] < epochs[1], "{epochs:?}");
+}
+
+#[tokio::test]
 async fn a_full_log_takes_no_new_calls_but_finishes_those_begun() {
     let dir = tempdir().unwrap();
     let bytes_max = 64 * 1024;

@@ -102,10 +102,10 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         probe(config.admin.address)?;
     }
 
-    let (log, left) = spool::open(&config.audit, takes_over)?;
+    let (log, folders) = spool::open(&config.audit, takes_over)?;
     let delivery = match &config.audit.clickhouse {
         Some(clickhouse) => {
-            spool::deliver_leftovers(&config.audit, clickhouse.store(), left);
+            spool::deliver_leftovers(&config.audit, clickhouse.store(), folders);
             let settings = delivery::Settings::default();
             Some(Delivery::start(&log, clickhouse.store(), settings)?)
         }

@@ -26,37 +26,59 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the delivery of the last batch may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Opens the spool; when `takes_over`, beside a process that still has it. The other folder comes
-/// with it.
+/// The two folders, as one process sees them.
+#[derive(Debug, Clone)]
+pub(super) struct Folders {
+    /// Where it writes.
+    own: PathBuf,
+    /// Where the one before may still write, or has left rows.
+    other: PathBuf,
+}
+
+/// Opens the spool; when `takes_over`, beside a process that still has it.
 ///
 /// # Errors
-/// [`OpenError`] when neither can be had.
-pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, PathBuf), OpenError> {
-    let first = &audit.spool.dir;
+/// [`OpenError`] when neither folder can be had.
+pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, Folders), OpenError> {
+    let first = audit.spool.dir.clone();
     let second = first.join(SECOND);
-    match open_at(audit, first) {
+    match open_at(audit, &first, &second) {
         Err(OpenError::Locked { .. }) if takes_over => {
-            Ok((open_at(audit, &second)?, first.clone()))
+            let log = open_at(audit, &second, &first)?;
+            let folders = Folders {
+                own: second,
+                other: first,
+            };
+            Ok((log, folders))
         }
-        opened => Ok((opened?, second)),
+        opened => Ok((
+            opened?,
+            Folders {
+                own: first,
+                other: second,
+            },
+        )),
     }
 }
 
-fn open_at(audit: &Audit, folder: &Path) -> Result<Log, OpenError> {
+/// Opens one of the two folders. Both hold rows of the same gateway, which their epochs keep apart.
+fn open_at(audit: &Audit, folder: &Path, other: &Path) -> Result<Log, OpenError> {
     let mut settings = log::Settings::new(folder, &audit.gateway);
+    settings.beside = Some(other.to_owned());
     settings.bytes_max = audit.spool.bytes_max;
     Log::open(settings)
 }
 
 /// Delivers what is left in the other folder, beside everything else, once nobody has it.
-pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folder: PathBuf) {
-    if !folder.join("lock").exists() {
+pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folders: Folders) {
+    let Folders { own, other } = folders;
+    if !other.join("lock").exists() {
         return;
     }
     let audit = audit.clone();
     let delivering = move || {
         let log = loop {
-            match open_at(&audit, &folder) {
+            match open_at(&audit, &other, &own) {
                 Ok(log) => break log,
                 Err(OpenError::Locked { .. }) => thread::sleep(LOOK_EVERY),
                 Err(error) => {

@@ -27,6 +27,10 @@ use paced::Paced;
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 /// How long it may take to tell.
 const TELL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection may still bring a request once the process is ending. Its answer closes the
+/// connection and says so; a connection closed before that would lose a request which is on its way
+/// (RFC 9112 section 9.6). Part of the time that calls under way have.
+const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
 /// A listener's application behind its bounds.
 pub(super) struct Intake<A> {
@@ -75,6 +79,7 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Intake<A> {
     }
 
     async fn cleanup(&self) {
+        tokio::time::sleep(LAST_REQUESTS).await;
         self.app.cleanup().await;
     }
 }
