@@ -57,7 +57,7 @@ pub(super) async fn deliver(
             if head::is_encoded(headers) {
                 return Err(Unreviewable::Encoded.into());
             }
-            format.map(|format| Reviewer::new(review, format))
+            Some(Reviewer::new(review, status, format)?)
         }
         _ => None,
     };
@@ -245,9 +245,9 @@ impl Delivery<'_> {
 
     /// Passes bytes on, behind the head where that is due. False when the delivery cannot go on.
     async fn pass(&mut self, exchange: &Exchange, bytes: Bytes, last: bool) -> bool {
-        // A stream begins at once; anything else begins with its first bytes, since a review may
-        // still refuse it.
-        let begins = self.stream || self.reviewer.is_none() || !bytes.is_empty() || last;
+        // A stream begins at once; anything else begins with its first bytes, since until then the
+        // server may break, or a review refuse the answer.
+        let begins = self.stream || !bytes.is_empty() || last;
         if self.head_due && begins {
             let length = self.length(&bytes, last);
             let written = self.write_head(exchange, length).await;
