@@ -114,6 +114,11 @@ impl Exchange {
         self.client_session.as_ref()
     }
 
+    /// Whether the call belongs to a session.
+    pub fn is_in_session(&self) -> bool {
+        self.target.session().is_some()
+    }
+
     /// The endpoint that answers, as the record and the metrics name it.
     pub fn endpoint(&self) -> &Arc<str> {
         &self.answering.endpoint.label
