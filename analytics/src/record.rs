@@ -5,7 +5,7 @@
 //! never holds arguments, results or secrets, and it does not know its own identity: gateway,
 //! epoch and sequence number are the log's to give.
 
-mod rowbinary;
+pub(crate) mod rowbinary;
 mod vocabulary;
 
 use std::net::IpAddr;

@@ -37,11 +37,15 @@ const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 /// Time between two tries to go on after a failed write.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
+/// Tells a row's number, or why it has none.
+pub(crate) type Written = oneshot::Sender<Result<u64, AppendError>>;
+
 /// What a request hands to the writer.
 pub(crate) enum Entry {
     Row {
         row: Vec<u8>,
-        written: oneshot::Sender<Result<u64, AppendError>>,
+        /// Who waits for the row's number; nobody under `ack: memory`.
+        written: Option<Written>,
     },
     /// Look at the state again.
     Wake,
@@ -84,20 +88,28 @@ impl Drop for ClosedOnDrop {
     }
 }
 
+/// What the writer is asked to write, and how.
+pub(crate) struct Terms {
+    pub(crate) gateway: Arc<str>,
+    pub(crate) epoch: u32,
+    pub(crate) segment_bytes: u64,
+    /// Rows are on the disk before they are acknowledged.
+    pub(crate) is_synced: bool,
+}
+
 /// The writer's own state.
 pub(crate) struct Writer {
     queue: mpsc::Receiver<Entry>,
     spool: Arc<Spool>,
     switches: Arc<Switches>,
-    gateway: Arc<str>,
-    segment_bytes: u64,
+    terms: Terms,
     next: Position,
     file: File,
     /// Whole bytes in the segment, and those of its header alone.
     file_bytes: u64,
     header_bytes: u64,
     frames: Vec<u8>,
-    waiting: Vec<oneshot::Sender<Result<u64, AppendError>>>,
+    waiting: Vec<Option<Written>>,
 }
 
 impl Writer {
@@ -106,21 +118,20 @@ impl Writer {
         queue: mpsc::Receiver<Entry>,
         spool: Arc<Spool>,
         switches: Arc<Switches>,
-        gateway: Arc<str>,
-        epoch: u32,
-        segment_bytes: u64,
+        terms: Terms,
     ) -> io::Result<Self> {
-        let next = Position { epoch, seq: 1 };
-        let (segment, file) =
-            Segment::create(spool.directory().path(), &gateway, next, segment_bytes)?;
+        let next = Position {
+            epoch: terms.epoch,
+            seq: 1,
+        };
+        let (segment, file) = create(&spool, &terms, next)?;
         let header_bytes = segment.header_bytes;
         spool.began(segment);
         Ok(Self {
             queue,
             spool,
             switches,
-            gateway,
-            segment_bytes,
+            terms,
             next,
             file,
             file_bytes: header_bytes,
@@ -174,8 +185,8 @@ impl Writer {
     }
 
     /// Frames one row, or refuses it.
-    fn take(&mut self, row: &[u8], written: oneshot::Sender<Result<u64, AppendError>>) {
-        let row_bytes = frame::identity_bytes(&self.gateway) + row.len();
+    fn take(&mut self, row: &[u8], written: Option<Written>) {
+        let row_bytes = frame::identity_bytes(&self.terms.gateway) + row.len();
         let log_bytes = self.spool.wal_bytes() + self.frames.len() as u64;
         let refusal = if self.switches.failed.load(Relaxed) {
             Some(AppendError::Failed)
@@ -191,7 +202,13 @@ impl Writer {
             return;
         }
         let seq = self.next.seq + self.waiting.len() as u64;
-        frame::push(&mut self.frames, &self.gateway, self.next.epoch, seq, row);
+        frame::push(
+            &mut self.frames,
+            &self.terms.gateway,
+            self.next.epoch,
+            seq,
+            row,
+        );
         self.waiting.push(written);
     }
 
@@ -199,6 +216,9 @@ impl Writer {
     fn write(&mut self) {
         let outcome = self.rotate_if_full().and_then(|()| {
             self.file.write_all(&self.frames)?;
+            if self.terms.is_synced {
+                self.file.sync_data()?;
+            }
             Ok(())
         });
         let bytes = self.frames.len() as u64;
@@ -213,14 +233,16 @@ impl Writer {
         self.next.seq += rows;
         self.spool.wrote(first, rows, bytes);
         for (seq, written) in (first.seq..).zip(self.waiting.drain(..)) {
-            // Whoever waited may have gone; the row stays.
-            let _ = written.send(Ok(seq));
+            if let Some(written) = written {
+                // Whoever waited may have gone; the row stays.
+                let _ = written.send(Ok(seq));
+            }
         }
     }
 
     fn rotate_if_full(&mut self) -> io::Result<()> {
         let is_empty = self.file_bytes == self.header_bytes;
-        let would_fit = self.file_bytes + self.frames.len() as u64 <= self.segment_bytes;
+        let would_fit = self.file_bytes + self.frames.len() as u64 <= self.terms.segment_bytes;
         if is_empty || would_fit {
             return Ok(());
         }
@@ -229,9 +251,7 @@ impl Writer {
 
     /// Goes on in a new segment and gives the old one's unused space back.
     fn rotate(&mut self) -> io::Result<()> {
-        let directory = self.spool.directory().path();
-        let (segment, file) =
-            Segment::create(directory, &self.gateway, self.next, self.segment_bytes)?;
+        let (segment, file) = create(&self.spool, &self.terms, self.next)?;
         let left = std::mem::replace(&mut self.file, file);
         left.set_len(self.file_bytes)?;
         self.file_bytes = segment.header_bytes;
@@ -262,6 +282,7 @@ impl Writer {
             match self.resume() {
                 Ok(()) => {
                     self.switches.failed.store(false, Relaxed);
+                    self.spool.room.notify_waiters();
                     tracing::info!("audit log: rows can be written again");
                     return;
                 }
@@ -280,8 +301,14 @@ impl Writer {
         self.file.seek(SeekFrom::Start(self.file_bytes)).map(drop)
     }
 
-    fn refuse(&self, written: oneshot::Sender<Result<u64, AppendError>>, refusal: AppendError) {
-        self.spool.counters.refused_rows.fetch_add(1, Relaxed);
+    fn refuse(&self, written: Option<Written>, refusal: AppendError) {
+        let counters = &self.spool.counters;
+        let Some(written) = written else {
+            // Its call has long been answered.
+            counters.dropped_rows.fetch_add(1, Relaxed);
+            return;
+        };
+        counters.refused_rows.fetch_add(1, Relaxed);
         // Whoever waited may have gone; the refusal is counted.
         let _ = written.send(Err(refusal));
     }
@@ -296,4 +323,14 @@ impl Writer {
             tracing::error!(%error, "audit log: could not be synced at its end");
         }
     }
+}
+
+/// Makes a segment; under `ack: synced` its name must survive the loss of power, too.
+fn create(spool: &Spool, terms: &Terms, first: Position) -> io::Result<(Segment, File)> {
+    let directory = spool.directory();
+    let made = Segment::create(directory.path(), &terms.gateway, first, terms.segment_bytes)?;
+    if terms.is_synced {
+        directory.sync()?;
+    }
+    Ok(made)
 }

@@ -9,9 +9,12 @@
 
 mod delivery;
 mod kill;
+mod places;
 mod record;
+mod refused;
 mod sample;
 mod schema;
 mod store;
 mod trail;
+mod verify;
 mod wal;

@@ -57,11 +57,10 @@ fn errors(reported: &[Value], calls: [&str; 2]) -> [(Value, String); 2] {
     calls.map(|call| {
         let mut lines = reported.iter();
         let error = &lines.find(|line| line["step"]["call"] == call).unwrap()["error"];
-        assert!(!error.is_null(), "{call} was not refused: {reported:#?}");
-        let text = error.to_string();
+        let message = error["message"].as_str().unwrap();
         (
             error["code"].clone(),
-            text.replace(|c: char| c.is_ascii_digit(), "#"),
+            message.replace(|c: char| c.is_ascii_digit(), "#"),
         )
     })
 }

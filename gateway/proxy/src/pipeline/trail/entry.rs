@@ -1,11 +1,23 @@
 //! A closed trail, and the row that it becomes.
 
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
 use gantry_analytics::record::{GuardAction, Record, Transport};
 use gantry_mcp::answer::Format;
 
-use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Trail};
+use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Guarded, Phase, Trail};
 use crate::{
+    auth::Caller,
+    config::guardrails::Action,
+    guardrails::Report,
     pipeline::usage::{Bill, Facts},
+    telemetry::{
+        spans::{Part, Try},
+        trace::TraceContext,
+    },
     upstream::Effort,
 };
 
@@ -20,6 +32,8 @@ pub struct Entry {
     id: String,
     /// The endpoints that were tried before the last one.
     tried: String,
+    /// Findings in words, for the attributes.
+    evidence: Vec<(String, String)>,
     bill: Bill,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
@@ -32,6 +46,7 @@ impl Entry {
         Self {
             id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
             tried: tried(&trail.effort),
+            evidence: trail.guarded.as_deref().map(described).unwrap_or_default(),
             trail,
             ending,
             bill: Bill::default(),
@@ -43,6 +58,63 @@ impl Entry {
     /// Whether the exchange was a stream without an end of its own.
     pub fn is_endless(&self) -> bool {
         self.trail.is_endless()
+    }
+
+    /// The record is written.
+    pub(crate) fn recorded(&mut self) {
+        self.trail.phases.ended(Phase::Audit);
+    }
+
+    /// The phases that the request went through.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = (Phase, Part)> + '_ {
+        self.trail.phases.parts()
+    }
+
+    /// The tries at servers, of which only the last can have been answered.
+    pub(crate) fn tries(&self) -> Vec<Try> {
+        let upstream = self.phases().find(|(phase, _)| *phase == Phase::Upstream);
+        let Some((_, part)) = upstream else {
+            return Vec::new();
+        };
+        let effort = &self.trail.effort;
+        let starts = effort
+            .started
+            .iter()
+            .map(|at| self.trail.phases.since_start(*at));
+        let ends = effort
+            .started
+            .iter()
+            .skip(1)
+            .map(|at| self.trail.phases.since_start(*at));
+        let last = effort.tried.len().saturating_sub(1);
+        effort
+            .tried
+            .iter()
+            .zip(starts.zip(ends.chain([part.end_us])))
+            .enumerate()
+            .map(|(at, (endpoint, (start_us, end_us)))| Try {
+                endpoint: Arc::clone(endpoint),
+                start_us,
+                end_us,
+                failed: at < last,
+            })
+            .collect()
+    }
+
+    /// Its place in a trace.
+    pub(crate) fn trace(&self) -> &TraceContext {
+        &self.trail.trace
+    }
+
+    /// When the request arrived.
+    pub(crate) fn started(&self) -> SystemTime {
+        let since = u64::try_from(self.trail.ts_us).unwrap_or(0);
+        UNIX_EPOCH + Duration::from_micros(since)
+    }
+
+    /// Whose call it was, where the caller's credential says; pseudonyms are made of it.
+    pub fn person(&self) -> Option<&str> {
+        self.trail.caller.as_ref().and_then(Caller::subject)
     }
 
     /// Makes out what the call used and costs, and settles what limits are owed for it.
@@ -69,24 +141,28 @@ impl Entry {
     }
 
     /// What counts the call by what, where a limit refused it.
-    pub fn limited(&self) -> Option<&(std::sync::Arc<str>, &'static str)> {
+    pub fn limited(&self) -> Option<&(Arc<str>, &'static str)> {
         self.ending.limited.as_ref()
     }
 
-    /// What the record keeps beside its columns.
-    pub fn attrs(&self) -> Vec<(&str, &str)> {
-        let attrs = [
-            ("tried", self.tried.as_str()),
-            ("teams", self.trail.teams.as_str()),
-        ];
-        attrs
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .collect()
+    /// The columns that are lists, for [`Entry::record`] to borrow.
+    pub fn lists(&self) -> Lists<'_> {
+        let guarded = self.trail.guarded.as_deref();
+        let mut lists = guarded.map_or_else(Lists::default, Lists::of);
+        let evidence = self.evidence.iter();
+        lists
+            .attrs
+            .extend(evidence.map(|(name, value)| (name.as_str(), value.as_str())));
+        let others = [("tried", &self.tried), ("teams", &self.trail.teams)];
+        let said = others.into_iter().filter(|(_, value)| !value.is_empty());
+        lists
+            .attrs
+            .extend(said.map(|(name, value)| (name, value.as_str())));
+        lists
     }
 
-    /// The row of the audit log, with [`Entry::attrs`].
-    pub fn record<'a>(&'a self, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
+    /// The row of the audit log, but for the person's pseudonym.
+    pub fn record<'a>(&'a self, lists: &'a Lists<'a>) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
             ts_us: trail.ts_us,
@@ -107,7 +183,7 @@ impl Entry {
             tool: &trail.tool,
             resource_uri: &trail.resource_uri,
             // Arguments are often so few that a hash without a key could be reversed by guessing.
-            args_hash: 0,
+            args_hash: trail.args_hash,
             protocol: trail.protocol,
             transport: Transport::StreamableHttp,
             session_id: &trail.session,
@@ -122,7 +198,7 @@ impl Entry {
             flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
-            guard_us: 0,
+            guard_us: lists.guard_us,
             queue_us: u32::try_from(trail.effort.queued.as_micros()).unwrap_or(u32::MAX),
             ttfb_us: trail.ttfb_us,
             req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
@@ -136,11 +212,11 @@ impl Entry {
                 .as_deref()
                 .or(trail.rule.as_deref())
                 .unwrap_or_default(),
-            guard_action: GuardAction::None,
-            guard_rules: &[],
-            pii_in: &[],
-            pii_out: &[],
-            attrs,
+            guard_action: lists.guard_action,
+            guard_rules: &lists.guard_rules,
+            pii_in: &lists.pii_in,
+            pii_out: &lists.pii_out,
+            attrs: &lists.attrs,
         }
     }
 }
@@ -148,6 +224,66 @@ impl Entry {
 fn tried(effort: &Effort) -> String {
     let earlier = effort.tried.split_last().map(|(_, earlier)| earlier);
     earlier.unwrap_or_default().join(" ")
+}
+
+/// Columns that are lists.
+#[derive(Debug, Default)]
+pub struct Lists<'a> {
+    guard_us: u32,
+    guard_action: GuardAction,
+    guard_rules: Vec<&'a str>,
+    pii_in: Vec<(&'a str, u16)>,
+    pii_out: Vec<(&'a str, u16)>,
+    attrs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(guarded: &'a Guarded) -> Self {
+        fn kinds(report: &Report) -> Vec<(&str, u16)> {
+            let kinds = report.kinds.iter();
+            kinds.map(|(kind, count)| (kind.as_str(), *count)).collect()
+        }
+        let (forth, back) = (&guarded.forth, &guarded.back);
+        let rules = forth.rules.iter().chain(&back.rules).map(String::as_str);
+        let mut guard_rules: Vec<&str> = rules.collect();
+        guard_rules.sort_unstable();
+        guard_rules.dedup();
+        Self {
+            guard_us: forth.micros.saturating_add(back.micros),
+            guard_action: match forth.action.max(back.action) {
+                Some(Action::Block) => GuardAction::Block,
+                Some(Action::Monitor) => GuardAction::Flag,
+                Some(Action::Off) => GuardAction::Allow,
+                Some(_) => GuardAction::Mask,
+                None => GuardAction::None,
+            },
+            guard_rules,
+            pii_in: kinds(forth),
+            pii_out: kinds(back),
+            attrs: Vec::new(),
+        }
+    }
+}
+
+/// One attribute a finding: kind, place, rule, action and keyed hash, never the value.
+fn described(guarded: &Guarded) -> Vec<(String, String)> {
+    let sides = [("in", &guarded.forth), ("out", &guarded.back)];
+    let all = sides
+        .into_iter()
+        .flat_map(|(side, report)| report.evidence.iter().map(move |one| (side, one)));
+    all.enumerate()
+        .map(|(place, (side, one))| {
+            let text = format!(
+                "{} {} {} rule={} hash={:016x}",
+                one.kind,
+                one.action.as_str(),
+                one.pointer,
+                one.rule,
+                one.hash
+            );
+            (format!("guard.{side}.{place}"), text)
+        })
+        .collect()
 }
 
 /// The id as people search for it: a string without its quotes, anything else as it stands.
