@@ -203,7 +203,7 @@ async fn two_logs_of_one_gateway_that_begin_in_the_same_second_share_no_epoch() 
         let mut settings = Settings::new(own, "gw-1");
         settings.beside = Some(other.clone());
         let log = Log::open(settings).unwrap();
-        epochs.push(log.append(b"row".to_vec()).await.unwrap().epoch);
+        epochs.push(log.append(b"row".to_vec()).await.unwrap().unwrap().epoch);
         logs.push(log);
     }
     assert!(epochs[0] < epochs[1], "{epochs:?}");
