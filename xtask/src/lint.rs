@@ -23,8 +23,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         command::run(cargo(root).args([
             "test",
             "--quiet",
-            "--package",
-            "gantry",
+            // Of the whole workspace, so that dependencies are not built again for fewer features.
+            "--workspace",
             "--test",
             "layers",
         ]))?;

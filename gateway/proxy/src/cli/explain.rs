@@ -103,7 +103,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let limits = limits(&config, &caller, &arguments.tool);
     let page = if arguments.json {
         let mut page = as_json(&arguments.tool, &caller, &access);
-        page["limits"] = limits_as_json(&limits);
+        if let Some(members) = page.as_object_mut() {
+            members.insert("limits".to_owned(), limits_as_json(&limits));
+        }
         format!("{page:#}\n")
     } else {
         as_text(&arguments.tool, &caller, &access) + &limits_as_text(&limits)

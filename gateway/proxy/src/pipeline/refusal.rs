@@ -292,7 +292,12 @@ impl Refusal {
 
     /// Whether the server could not be reached, so that nothing of the call got there.
     pub fn is_unreached(&self) -> bool {
-        matches!(self, Self::Failed(fault) if fault.is_unreached())
+        match self {
+            Self::Failed(fault) => fault.is_unreached(),
+            // Without a credential of the gateway's own nothing is sent.
+            Self::Credential(_) => true,
+            _ => false,
+        }
     }
 
     /// The JSON text of the request's id, where the fault itself had to find it.

@@ -59,7 +59,10 @@ pub async fn identify(
     arriving: &Arriving<'_>,
     trail: &mut Trail,
 ) -> Result<Caller, Refusal> {
-    if let Some(server) = arriving.server {
+    // Where nobody has to prove anything, the message is read first, so that the refusal has its id.
+    if let Some(server) = arriving.server
+        && gateway.identity.is_known()
+    {
         gateway.routes.find(server)?;
     }
     let identified = auth::identify(&gateway.identity, arriving).await;

@@ -19,7 +19,7 @@ const CALLS: usize = 10_000;
 
 /// Agents with a key each, as the configuration names them.
 fn agents(count: usize) -> String {
-    let mut auth = "auth:\n  api_keys:\n".to_owned();
+    let mut auth = "access: [{allow: ['*']}]\nauth:\n  api_keys:\n".to_owned();
     for agent in 0..count {
         let digest = Sha256::digest(key(agent));
         let hex = digest.iter().fold(String::new(), |mut hex, byte| {
