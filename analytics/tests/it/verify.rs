@@ -389,6 +389,71 @@ async fn the_logs_own_files_are_checked_without_a_store() {
     assert!(report.faults[0].at.ends_with("/12") && report.faults[0].what == What::RowChanged);
 }
 
+/// Delivers what is in the log, and closes it.
+async fn hand_in(log: Log, sealed: &Sealed) {
+    let delivery = deliver(&log, sealed.running.store(), &sealed.signer);
+    until("everything is delivered", LIMIT, || {
+        log.stats().unsent_rows == 0
+    })
+    .await;
+    delivery.stop(LIMIT);
+    close(log);
+}
+
+/// A process takes over and writes beside the one before it, which still has rows to deliver; the
+/// next one goes on in the first folder. Two chains, whose epochs lie between each other.
+#[tokio::test]
+async fn the_two_chains_of_a_takeover_are_whole() {
+    let sealed = Sealed::trail().await;
+    let (first, second) = (sealed.dir.path(), sealed.dir.path().join("second"));
+    let beside = |dir: &Path, other: &Path| {
+        let beside = Some(other.to_owned());
+        Log::open(log::Settings {
+            beside,
+            ..settings(dir)
+        })
+        .unwrap()
+    };
+    let before = beside(first, &second);
+    append(&before, 0..10).await;
+    let taking_over = beside(&second, first);
+    let epoch = append(&taking_over, 10..20).await[0].epoch;
+    hand_in(taking_over, &sealed).await;
+    // The older epoch gets its seals after the newer one.
+    append(&before, 20..30).await;
+    hand_in(before, &sealed).await;
+    let next = beside(first, &second);
+    append(&next, 30..40).await;
+    hand_in(next, &sealed).await;
+    let again = beside(&second, first);
+    append(&again, 40..50).await;
+    hand_in(again, &sealed).await;
+
+    let keys = sealed.keys();
+    for own in [first, &second] {
+        let report = verify::store(&sealed.running.store(), &keys, Some(own)).await;
+        let report = report.unwrap();
+        assert_eq!(report.faults, []);
+        assert_eq!((report.rows, report.unsealed), (130, 0));
+        assert_eq!(verify::spool(own, &keys).unwrap().faults, []);
+    }
+    for sql in [ROWS_SQL, ROOTS_SQL, CHAIN_SQL] {
+        assert_eq!(sealed.names(sql).await, Vec::<String>::new());
+    }
+
+    // A missing link of the second chain is named all the same.
+    let seal = format!("DELETE FROM audit_seal WHERE epoch = {epoch}");
+    sealed.run(&seal).await;
+    let rows = format!("DELETE FROM audit_log WHERE epoch = {epoch}");
+    sealed.run(&rows).await;
+    let faults = sealed.faults().await;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].1, What::SealUnchained);
+    let names = sealed.names(CHAIN_SQL).await;
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].ends_with("/1 unchained"), "{names:?}");
+}
+
 /// Changes the row `seq` in the newest segment, and its checksum with it.
 fn forge(dir: &Path, seq: usize) {
     let mut segments: Vec<_> = std::fs::read_dir(dir)
