@@ -3,7 +3,7 @@
 //! there twice, and the chain of seals is whole.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -35,15 +35,41 @@ const CONNECTIONS: usize = 16;
 /// Longest that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the generator knows of each call: its id, and whether its whole answer came.
-fn journal(path: &Path) -> BTreeMap<String, bool> {
+/// The code with which a gateway refuses a call that it could not record (JSON-RPC 2.0, "Error
+/// object": internal error). Such a refusal is the one answer that may be missing from the trail.
+const UNRECORDED: &str = "rpc error -32603";
+
+/// What the generator knows of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The server's result came whole.
+    Result,
+    /// The gateway said that it accepts no calls.
+    Unaccepted,
+    /// The request went out whole, and nothing came back: the call was made once or never.
+    Nothing,
+    /// The request never went out whole.
+    NotSent,
+}
+
+/// Each call's id, and what became of it as far as its caller can tell.
+fn journal(path: &Path) -> BTreeMap<String, Told> {
     let text = fs::read_to_string(path).unwrap();
     let line = |line: &str| {
-        let mut fields = line.split('\t');
-        let id = fields.next().unwrap().to_owned();
-        (id, fields.next().unwrap() == "answered")
+        let fields: Vec<&str> = line.split('\t').collect();
+        let told = match fields[1..] {
+            ["answered", "ok"] => Told::Result,
+            ["answered", UNRECORDED] => Told::Unaccepted,
+            ["sent", _] => Told::Nothing,
+            ["failed", _] => Told::NotSent,
+            _ => panic!("the server never says this: {line}"),
+        };
+        (fields[0].to_owned(), told)
     };
-    text.lines().map(line).collect()
+    let lines = text.lines().count();
+    let calls: BTreeMap<_, _> = text.lines().map(line).collect();
+    assert_eq!(calls.len(), lines, "the generator used an id twice");
+    calls
 }
 
 /// A disk that can be filled up: a small file system of its own, where this user may mount one.
@@ -131,14 +157,17 @@ async fn until_ready(gateway: &Gateway, wanted: u16) {
 async fn fill_up(gateway: &Gateway, disk: &Disk, trouble: &Trouble) {
     if disk.is_mounted {
         disk.fill();
-        until_ready(gateway, 503).await;
-        disk.clear();
     } else {
         trouble.turn(Mood::Gone);
-        until_ready(gateway, 503).await;
-        trouble.turn(Mood::Good);
     }
-    until_ready(gateway, 200).await;
+    until_ready(gateway, 503).await;
+}
+
+fn clear(disk: &Disk, trouble: &Trouble) {
+    if disk.is_mounted {
+        disk.clear();
+    }
+    trouble.turn(Mood::Good);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,6 +205,15 @@ async fn nothing_is_lost_doubled_or_changed_whatever_happens() {
     }
     trouble.turn(Mood::Good);
     fill_up(&gateway, &disk, &trouble).await;
+    clear(&disk, &trouble);
+    until_ready(&gateway, 200).await;
+    tokio::time::sleep(BETWEEN).await;
+    // Once more, and now the gateway is killed in the middle of it.
+    fill_up(&gateway, &disk, &trouble).await;
+    gateway.process().kill();
+    clear(&disk, &trouble);
+    tokio::task::block_in_place(|| gateway.restart());
+    until_ready(&gateway, 200).await;
     tokio::time::sleep(BETWEEN).await;
     is_over.store(true, Relaxed);
     load.await.unwrap();
@@ -183,59 +221,95 @@ async fn nothing_is_lost_doubled_or_changed_whatever_happens() {
 
     let calls = journal(&path);
     let rows = recorded(&store).await;
-    let answered = compare(&calls, &rows);
-    assert!(answered > 1_000, "only {answered} calls were answered");
+    let sums = compare(&calls, &rows);
+    assert!(
+        sums.answered > 1_000,
+        "only {} calls were answered",
+        sums.answered
+    );
+    assert!(sums.unaccepted > 0, "no call met the full disk");
     let epochs = check_sums(&store).await;
     // One epoch for each life of the gateway in which it was called.
     assert!(epochs > ROUNDS / 2, "{epochs} epochs");
     let verdict = verify(&gateway);
     println!(
-        "torture: {} kills, {} calls sent, {answered} answered, {} recorded, {epochs} epochs, disk {}, {:?}\n{verdict}",
-        2 * ROUNDS + 4,
+        "torture: {} kills, {} calls sent, {} answered + {} recorded without an answer that arrived = {} in the trail, {} refused for want of room, {epochs} epochs, disk {}, {:?}\n{verdict}",
+        2 * ROUNDS + 5,
         calls.len(),
+        sums.answered,
+        sums.unheard,
         rows.len(),
+        sums.unaccepted,
         if disk.is_mounted {
-            "full for a while"
+            "full twice"
         } else {
-            "not mountable: spool full for a while"
+            "not mountable: spool full twice"
         },
         began.elapsed()
     );
 }
 
-/// The ids of all recorded calls that went well, each as often as it is there.
-async fn recorded(store: &Store) -> Vec<String> {
-    let sql =
-        "SELECT rpc_id FROM gantry.audit_log WHERE outcome = 'ok' AND rpc_id LIKE 'torture-%'";
+/// The id and the outcome of every call in the trail, each as often as it is there.
+async fn recorded(store: &Store) -> Vec<(String, String)> {
+    let sql = "SELECT rpc_id, toString(outcome) AS outcome FROM gantry.audit_log";
     let rows = store.select(sql).await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     rows.iter()
-        .map(|row| row["rpc_id"].as_str().unwrap().to_owned())
+        .map(|row| (text(&row["rpc_id"]), text(&row["outcome"])))
         .collect()
 }
 
-/// Everything answered is recorded, once, and nothing else; returns how much was answered.
-fn compare(calls: &BTreeMap<String, bool>, rows: &[String]) -> usize {
-    let answered: BTreeSet<&str> = calls
+/// How many calls were answered with a result, refused because they could not be recorded, and
+/// recorded without an answer that arrived.
+struct Sums {
+    answered: usize,
+    unaccepted: usize,
+    unheard: usize,
+}
+
+/// Everything answered is recorded, once, as what was answered, and nothing else is.
+fn compare(calls: &BTreeMap<String, Told>, rows: &[(String, String)]) -> Sums {
+    let outcomes: BTreeMap<&str, &str> = rows
         .iter()
-        .filter_map(|(id, answered)| answered.then_some(id.as_str()))
+        .map(|(id, outcome)| (id.as_str(), outcome.as_str()))
         .collect();
-    let distinct: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
-    assert_eq!(rows.len(), distinct.len(), "calls are in the trail twice");
-    let missing: Vec<_> = answered.difference(&distinct).take(10).collect();
-    assert!(
-        missing.is_empty(),
-        "answered, but not in the trail: {missing:?}"
-    );
-    let invented: Vec<_> = distinct
-        .iter()
+    assert_eq!(rows.len(), outcomes.len(), "calls are in the trail twice");
+    let wrong = |told: Told, is_right: fn(Option<&str>) -> bool| -> Vec<_> {
+        calls
+            .iter()
+            .filter(|(_, said)| **said == told)
+            .map(|(id, _)| (id, outcomes.get(id.as_str()).copied()))
+            .filter(|(_, outcome)| !is_right(*outcome))
+            .take(10)
+            .collect()
+    };
+    let none: Vec<(&String, Option<&str>)> = Vec::new();
+    let missing = wrong(Told::Result, |outcome| outcome == Some("ok"));
+    assert_eq!(missing, none, "answered, but not in the trail");
+    let belied = wrong(Told::Unaccepted, |outcome| outcome != Some("ok"));
+    assert_eq!(belied, none, "refused, but well in the trail");
+    let early = wrong(Told::NotSent, |outcome| outcome.is_none());
+    assert_eq!(early, none, "never sent, but in the trail");
+    let invented: Vec<_> = outcomes
+        .keys()
         .filter(|id| !calls.contains_key(**id))
         .take(10)
         .collect();
     assert!(
         invented.is_empty(),
-        "in the trail, but never sent: {invented:?}"
+        "in the trail, but never made: {invented:?}"
     );
-    answered.len()
+    let count = |told| calls.values().filter(|said| **said == told).count();
+    let (answered, unaccepted) = (count(Told::Result), count(Told::Unaccepted));
+    let unheard = calls
+        .iter()
+        .filter(|(id, told)| **told == Told::Nothing && outcomes.contains_key(id.as_str()))
+        .count();
+    Sums {
+        answered,
+        unaccepted,
+        unheard,
+    }
 }
 
 /// The roll-ups say what the rows say, and no number is missing or doubled; returns how many
