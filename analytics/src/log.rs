@@ -92,6 +92,10 @@ impl fmt::Display for EventId {
     }
 }
 
+/// A call that has begun, as [`Log::intend`] noted it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Intent(u64);
+
 /// A handle to the log; clones are handles to the same one.
 #[derive(Clone)]
 pub struct Log {
@@ -184,7 +188,42 @@ impl Log {
     /// # Errors
     /// The row is not kept. Under [`OnFull::Degrade`] that is counted and is no error.
     pub async fn append(&self, row: Vec<u8>) -> Result<Option<EventId>, AppendError> {
-        match self.hand_over(row).await {
+        self.conclude(None, row).await
+    }
+
+    /// Notes that a call begins: should the process end before the call is concluded, `row` is
+    /// its record, in the next process's epoch. Resolves when it is as safe as rows are, but never
+    /// before it is written.
+    ///
+    /// # Errors
+    /// It is not noted. Under [`OnFull::Degrade`] that is no error.
+    pub async fn intend(&self, row: Vec<u8>) -> Result<Option<Intent>, AppendError> {
+        match self.hand_over_intent(row).await {
+            Err(_) if self.on_full == OnFull::Degrade => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    async fn hand_over_intent(&self, row: Vec<u8>) -> Result<Intent, AppendError> {
+        self.refuse_if_failed()?;
+        let (written, answer) = oneshot::channel();
+        let sent = self.queue.send(Entry::Intent { row, written }).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        let number = answer.await.map_err(|_| AppendError::Closed)??;
+        Ok(Intent(number))
+    }
+
+    /// As [`Log::append`], with the record that stands for a call from now on in place of the one
+    /// that was given when it began.
+    ///
+    /// # Errors
+    /// The row is not kept, and the intent goes on standing for it.
+    pub async fn conclude(
+        &self,
+        intent: Option<Intent>,
+        row: Vec<u8>,
+    ) -> Result<Option<EventId>, AppendError> {
+        match self.hand_over(intent, row).await {
             Err(_) if self.on_full == OnFull::Degrade => {
                 self.spool.counters.dropped_rows.fetch_add(1, Relaxed);
                 Ok(None)
@@ -193,14 +232,34 @@ impl Log {
         }
     }
 
-    async fn hand_over(&self, row: Vec<u8>) -> Result<Option<EventId>, AppendError> {
+    /// The writer sleeps between two tries; its queue must not fill up meanwhile.
+    fn refuse_if_failed(&self) -> Result<(), AppendError> {
+        if self.switches.failed.load(Relaxed) && !self.queue.is_closed() {
+            self.spool.counters.refused_rows.fetch_add(1, Relaxed);
+            return Err(AppendError::Failed);
+        }
+        Ok(())
+    }
+
+    async fn hand_over(
+        &self,
+        intent: Option<Intent>,
+        row: Vec<u8>,
+    ) -> Result<Option<EventId>, AppendError> {
+        self.refuse_if_failed()?;
+        let ends = intent.map(|Intent(number)| number);
         let (written, answer) = if self.ack == Ack::Memory {
             (None, None)
         } else {
             let (written, answer) = oneshot::channel();
             (Some(written), Some(answer))
         };
-        if self.queue.send(Entry::Row { row, written }).await.is_err() {
+        if self
+            .queue
+            .send(Entry::Row { row, ends, written })
+            .await
+            .is_err()
+        {
             self.spool.counters.refused_rows.fetch_add(1, Relaxed);
             return Err(AppendError::Closed);
         }

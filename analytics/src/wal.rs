@@ -6,6 +6,7 @@
 //! dir/0000000007-00000000000000000001.wal segments: header, then frames
 //! dir/cursor.json                         what ClickHouse has acknowledged, and what is on its way
 //! dir/seals.jsonl                         the newest seals, to be compared with the store's
+//! dir/intents                             calls that have begun and are not recorded yet
 //! dir/dead/…                              rows that ClickHouse refuses, each a segment of its own
 //! ```
 //!
@@ -19,6 +20,7 @@ pub(crate) mod cursor;
 pub(crate) mod dead;
 pub(crate) mod directory;
 pub(crate) mod frame;
+pub(crate) mod intents;
 mod recovery;
 mod replay;
 pub(crate) mod seals;

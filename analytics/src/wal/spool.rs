@@ -19,7 +19,7 @@ use super::{
     cursor::{Cursor, Range},
     dead,
     directory::Directory,
-    recovery, seals,
+    intents, recovery, seals,
     segment::Segment,
 };
 use crate::{
@@ -78,6 +78,18 @@ impl Spool {
             batch_ready: Notify::new(),
             room: Notify::new(),
             links: Links::default(),
+        })
+    }
+
+    /// The rows that stand for calls of which an earlier process has left no record.
+    pub(crate) fn left_intents(&self) -> io::Result<Vec<Vec<u8>>> {
+        let state = self.state();
+        intents::left(&self.directory, |row| {
+            let in_segment = |segment: &Segment| {
+                segment.epoch == row.epoch
+                    && (segment.first_seq..segment.end_seq()).contains(&row.seq)
+            };
+            row <= state.cursor.delivered || state.segments.iter().any(in_segment)
         })
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod delivery;
+mod intents;
 mod kill;
 mod places;
 mod record;

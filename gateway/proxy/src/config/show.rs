@@ -163,6 +163,7 @@ fn audit(page: &mut Page, audit: &Audit) {
             OnFull::Degrade => "degrade",
         },
     );
+    page.bare("intent", audit.intent);
     page.text("seal_key", audit.seal_key.display());
     page.text("pseudonym_key", audit.pseudonym_key.display());
     if let Some(clickhouse) = &audit.clickhouse {

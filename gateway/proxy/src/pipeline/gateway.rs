@@ -92,6 +92,8 @@ pub struct Gateway {
     pub log: Log,
     /// False where the operator asked for no records.
     pub recorded: bool,
+    /// Whether calls that may change something are noted before they are made.
+    pub intent: bool,
     /// The metrics; outlive configurations.
     pub metrics: Arc<Metrics>,
     /// The traces; outlive configurations.
@@ -158,6 +160,7 @@ impl Gateway {
             upstream,
             log,
             recorded: !config.insecure.unrecorded,
+            intent: config.audit.intent && !config.insecure.unrecorded,
             metrics,
             spans,
         })

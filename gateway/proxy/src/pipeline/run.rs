@@ -19,6 +19,7 @@ use http::StatusCode;
 use super::{
     Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail, mirror,
     request::mirrored,
+    settle::intend,
     usage::{self, Usage},
 };
 use crate::{
@@ -164,6 +165,9 @@ pub async fn run(
         traceparent: trail.traceparent(),
         credential: gateway.credentials.obtain(server.name(), caller).await?,
     };
+    if gateway.intent && target.writes(asked.method, asked.tool()) {
+        intend(gateway, trail).await?;
+    }
     trail.sending();
     let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
     let original = target

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gantry_analytics::{log::AppendError, record::Record};
 
-use super::{Entry, Gateway, Lists, canary};
+use super::{Entry, Gateway, Lists, Refusal, Trail, canary};
 use crate::telemetry::{
     metrics::{Operation, Spent},
     spans,
@@ -19,6 +19,23 @@ pub struct Unsettled {
     source: AppendError,
 }
 
+/// Notes a call that is about to be made, so that it has a record whatever happens.
+///
+/// # Errors
+/// [`Refusal::Unrecorded`] when the trail did not take it: the call must not be made.
+pub(super) async fn intend(gateway: &Gateway, trail: &mut Trail) -> Result<(), Refusal> {
+    let id = trail.plain_id();
+    let record = trail.begun(&id);
+    let row = identified(gateway, record, trail.person()).encode();
+    let noted = gateway.log.intend(row).await;
+    let intent = noted.map_err(|fault| {
+        tracing::error!(%fault, "a call is not made, for it could not be noted");
+        Refusal::Unrecorded
+    })?;
+    trail.noted(intent);
+    Ok(())
+}
+
 /// Writes the record of a closed trail and waits until it would survive the end of the process.
 ///
 /// # Errors
@@ -27,7 +44,7 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
     entry.tally().await;
     let row = record(gateway, &entry, &entry.lists()).encode();
     let appended = if gateway.recorded {
-        gateway.log.append(row).await
+        gateway.log.conclude(entry.intent(), row).await
     } else {
         Ok(None)
     };
@@ -88,8 +105,10 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
 
 /// The row, with the person's pseudonym.
 fn record<'a>(gateway: &Gateway, entry: &'a Entry, lists: &'a Lists<'a>) -> Record<'a> {
-    let record = entry.record(lists);
-    let person = entry.person();
+    identified(gateway, entry.record(lists), entry.person())
+}
+
+fn identified<'a>(gateway: &Gateway, record: Record<'a>, person: Option<&str>) -> Record<'a> {
     Record {
         subject: person.map_or(0, |person| gateway.log.subject(record.tenant, person, "")),
         ..record

@@ -46,7 +46,8 @@ enum Told {
     Result,
     /// The gateway said that it accepts no calls.
     Unaccepted,
-    /// The request went out whole, and nothing came back: the call was made once or never.
+    /// The request went out whole, and nothing came back: the call was made once or never, and if
+    /// it was, its record may say that nobody knows how it ended.
     Nothing,
     /// The request never went out whole.
     NotSent,
@@ -178,7 +179,7 @@ async fn nothing_is_lost_doubled_or_changed_whatever_happens() {
     let disk = Disk::new();
     let fixture = fixture::start(fixture::Options::default()).await.unwrap();
     let mut gateway = Gateway::start(&format!(
-        "servers: {{server: {{url: '{}'}}}}\naudit: {{gateway: torture, clickhouse: {{url: '{}', password: {STORE_PASSWORD}, timeout: 2s}}, spool: {{dir: '{}', bytes_max: 16MiB}}}}\ntelemetry: {{log: {{level: warn}}}}",
+        "servers: {{server: {{url: '{}'}}}}\naudit: {{gateway: torture, intent: true, clickhouse: {{url: '{}', password: {STORE_PASSWORD}, timeout: 2s}}, spool: {{dir: '{}', bytes_max: 16MiB}}}}\ntelemetry: {{log: {{level: warn}}}}",
         fixture.url(),
         trouble.url,
         disk.spool().display()
@@ -233,11 +234,12 @@ async fn nothing_is_lost_doubled_or_changed_whatever_happens() {
     assert!(epochs > ROUNDS / 2, "{epochs} epochs");
     let verdict = verify(&gateway);
     println!(
-        "torture: {} kills, {} calls sent, {} answered + {} recorded without an answer that arrived = {} in the trail, {} refused for want of room, {epochs} epochs, disk {}, {:?}\n{verdict}",
+        "torture: {} kills, {} calls sent, {} answered + {} recorded without an answer that arrived + {} refusals = {} in the trail, {} refused for want of room, {epochs} epochs, disk {}, {:?}\n{verdict}",
         2 * ROUNDS + 5,
         calls.len(),
         sums.answered,
         sums.unheard,
+        sums.refusals,
         rows.len(),
         sums.unaccepted,
         if disk.is_mounted {
@@ -259,12 +261,13 @@ async fn recorded(store: &Store) -> Vec<(String, String)> {
         .collect()
 }
 
-/// How many calls were answered with a result, refused because they could not be recorded, and
-/// recorded without an answer that arrived.
+/// How many calls were answered with a result, refused for want of room, recorded without an
+/// answer that arrived, and how many refusals found room after all.
 struct Sums {
     answered: usize,
     unaccepted: usize,
     unheard: usize,
+    refusals: usize,
 }
 
 /// Everything answered is recorded, once, as what was answered, and nothing else is.
@@ -301,14 +304,19 @@ fn compare(calls: &BTreeMap<String, Told>, rows: &[(String, String)]) -> Sums {
     );
     let count = |told| calls.values().filter(|said| **said == told).count();
     let (answered, unaccepted) = (count(Told::Result), count(Told::Unaccepted));
-    let unheard = calls
-        .iter()
-        .filter(|(id, told)| **told == Told::Nothing && outcomes.contains_key(id.as_str()))
-        .count();
+    let recorded = |of: Told| {
+        let of_it = calls.iter().filter(|(_, told)| **told == of);
+        of_it
+            .filter(|(id, _)| outcomes.contains_key(id.as_str()))
+            .count()
+    };
+    let (unheard, refusals) = (recorded(Told::Nothing), recorded(Told::Unaccepted));
+    assert_eq!(answered + unheard + refusals, rows.len());
     Sums {
         answered,
         unaccepted,
         unheard,
+        refusals,
     }
 }
 

@@ -59,6 +59,7 @@ impl Checker<'_> {
                 raw::OnFull::FailClosed => OnFull::FailClosed,
                 raw::OnFull::Degrade => OnFull::Degrade,
             },
+            intent: raw.intent,
             seal_key,
             pseudonym_key,
             clickhouse,

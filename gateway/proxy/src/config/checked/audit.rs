@@ -18,6 +18,8 @@ pub struct Audit {
     pub gateway: String,
     pub ack: Ack,
     pub on_full: OnFull,
+    /// Calls of tools that may change something are noted before they are made.
+    pub intent: bool,
     /// Signs the seals; made at the first start where it is not there.
     pub seal_key: PathBuf,
     /// Makes pseudonyms; made at the first start where it is not there.

@@ -20,6 +20,9 @@ pub(in crate::config) struct Audit {
     pub ack: Ack,
     /// What becomes of a call that the spool has no room for, or cannot be written for.
     pub on_full: OnFull,
+    /// Writes down that a tool is about to be called that has not said it only reads, before it is. If the process ends
+    /// before the call does, its record says `unknown`: it may have been made, and nobody knows how it ended.
+    pub intent: bool,
     /// The Ed25519 key (PEM) that signs the seals of the trail. Left out: `seal.key` in the spool's folder, made at the
     /// first start; its public half is `seal.pub` beside it.
     #[schemars(extend("x-form" = FILE))]

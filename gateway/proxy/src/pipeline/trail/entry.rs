@@ -5,12 +5,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use gantry_analytics::record::{GuardAction, Record, Transport};
+use gantry_analytics::{
+    log::Intent,
+    record::{GuardAction, Outcome, Record, Transport},
+};
 use gantry_mcp::answer::Format;
 
 use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Guarded, Phase, Trail};
 use crate::{
-    auth::Caller,
     config::guardrails::Action,
     guardrails::Report,
     pipeline::usage::{Bill, Facts},
@@ -20,6 +22,9 @@ use crate::{
     },
     upstream::Effort,
 };
+
+/// What the record of a call says that the process has not seen the end of.
+const UNDER_WAY: &str = "the gateway ended while the call was under way";
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -44,7 +49,7 @@ pub struct Entry {
 impl Entry {
     pub(super) fn new(trail: Trail, ending: Ending, duration_us: u64, upstream_us: u64) -> Self {
         Self {
-            id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
+            id: trail.plain_id(),
             tried: tried(&trail.effort),
             evidence: trail.guarded.as_deref().map(described).unwrap_or_default(),
             trail,
@@ -58,6 +63,11 @@ impl Entry {
     /// Whether the exchange was a stream without an end of its own.
     pub fn is_endless(&self) -> bool {
         self.trail.is_endless()
+    }
+
+    /// What the record concludes.
+    pub(in crate::pipeline) fn intent(&mut self) -> Option<Intent> {
+        self.trail.intent.take()
     }
 
     /// The record is written.
@@ -114,7 +124,7 @@ impl Entry {
 
     /// Whose call it was, where the caller's credential says; pseudonyms are made of it.
     pub fn person(&self) -> Option<&str> {
-        self.trail.caller.as_ref().and_then(Caller::subject)
+        self.trail.person()
     }
 
     /// Makes out what the call used and costs, and settles what limits are owed for it.
@@ -165,44 +175,13 @@ impl Entry {
     pub fn record<'a>(&'a self, lists: &'a Lists<'a>) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
-            ts_us: trail.ts_us,
-            tenant: &trail.tenant,
-            team: trail.team.as_deref().unwrap_or_default(),
-            agent: trail.agent.as_deref().unwrap_or_default(),
-            subject: 0,
-            auth_method: trail.auth_method,
-            client_name: &trail.client_name,
-            client_version: &trail.client_version,
-            client_ip: trail.client,
-            method: &trail.method,
-            server: trail.server.as_deref().unwrap_or_default(),
-            server_version: trail.version.as_deref().unwrap_or_default(),
-            // The one that answered, or that was tried last.
-            endpoint: trail.effort.tried.last().map_or("", |endpoint| &**endpoint),
-            kind: trail.kind,
-            tool: &trail.tool,
-            resource_uri: &trail.resource_uri,
-            // Arguments are often so few that a hash without a key could be reversed by guessing.
-            args_hash: trail.args_hash,
-            protocol: trail.protocol,
-            transport: Transport::StreamableHttp,
-            session_id: &trail.session,
-            rpc_id: &self.id,
-            trace_id: trail.trace.trace_id,
-            span_id: trail.trace.span_id,
             outcome: ending.outcome,
             http_status: ending.http_status,
             rpc_code: ending.rpc_code,
             error: &ending.error,
-            attempts: u8::try_from(trail.effort.tried.len()).unwrap_or(u8::MAX),
-            flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
             guard_us: lists.guard_us,
-            queue_us: u32::try_from(trail.effort.queued.as_micros()).unwrap_or(u32::MAX),
-            ttfb_us: trail.ttfb_us,
-            req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
-            resp_bytes: trail.resp_bytes,
             tokens_in: self.bill.tokens_in,
             tokens_out: self.bill.tokens_out,
             cost: self.bill.cost.billionths(),
@@ -217,6 +196,68 @@ impl Entry {
             pii_in: &lists.pii_in,
             pii_out: &lists.pii_out,
             attrs: &lists.attrs,
+            ..trail.begun(&self.id)
+        }
+    }
+}
+
+impl Trail {
+    /// The request's id as the record has it.
+    pub(in crate::pipeline) fn plain_id(&self) -> String {
+        self.id.as_deref().map(plain_id).unwrap_or_default()
+    }
+
+    /// What is known of a request whose end is not, but for the person's pseudonym.
+    pub(in crate::pipeline) fn begun<'a>(&'a self, id: &'a str) -> Record<'a> {
+        Record {
+            ts_us: self.ts_us,
+            tenant: &self.tenant,
+            team: self.team.as_deref().unwrap_or_default(),
+            agent: self.agent.as_deref().unwrap_or_default(),
+            subject: 0,
+            auth_method: self.auth_method,
+            client_name: &self.client_name,
+            client_version: &self.client_version,
+            client_ip: self.client,
+            method: &self.method,
+            server: self.server.as_deref().unwrap_or_default(),
+            server_version: self.version.as_deref().unwrap_or_default(),
+            // The one that answered, or that was tried last.
+            endpoint: self.effort.tried.last().map_or("", |endpoint| &**endpoint),
+            kind: self.kind,
+            tool: &self.tool,
+            resource_uri: &self.resource_uri,
+            // Arguments are often so few that a hash without a key could be reversed by guessing.
+            args_hash: self.args_hash,
+            protocol: self.protocol,
+            transport: Transport::StreamableHttp,
+            session_id: &self.session,
+            rpc_id: id,
+            trace_id: self.trace.trace_id,
+            span_id: self.trace.span_id,
+            outcome: Outcome::Unknown,
+            http_status: 0,
+            rpc_code: 0,
+            error: UNDER_WAY,
+            attempts: u8::try_from(self.effort.tried.len()).unwrap_or(u8::MAX),
+            flags: self.flags,
+            duration_us: 0,
+            upstream_us: 0,
+            guard_us: 0,
+            queue_us: u32::try_from(self.effort.queued.as_micros()).unwrap_or(u32::MAX),
+            ttfb_us: self.ttfb_us,
+            req_bytes: u32::try_from(self.req_bytes).unwrap_or(u32::MAX),
+            resp_bytes: self.resp_bytes,
+            tokens_in: 0,
+            tokens_out: 0,
+            cost: 0,
+            price_book: "",
+            policy: self.rule.as_deref().unwrap_or_default(),
+            guard_action: GuardAction::None,
+            guard_rules: &[],
+            pii_in: &[],
+            pii_out: &[],
+            attrs: &[],
         }
     }
 }

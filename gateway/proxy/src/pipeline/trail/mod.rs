@@ -20,7 +20,10 @@ pub use entry::{Entry, Lists};
 pub use phases::Phase;
 
 use bytes::Bytes;
-use gantry_analytics::record::{AuthMethod, Kind};
+use gantry_analytics::{
+    log::Intent,
+    record::{AuthMethod, Kind},
+};
 use gantry_mcp::{
     frame::{Call, Frame},
     headers::Era,
@@ -95,6 +98,7 @@ pub struct Trail {
     resp_bytes: u64,
     usage: Option<Box<Usage>>,
     guarded: Option<Box<Guarded>>,
+    intent: Option<Intent>,
 }
 
 impl Trail {
@@ -137,6 +141,7 @@ impl Trail {
             resp_bytes: 0,
             usage: None,
             guarded: None,
+            intent: None,
         }
     }
 
@@ -253,6 +258,16 @@ impl Trail {
             };
             side.merge(report.clone());
         }
+    }
+
+    /// The call is noted, and its record concludes that.
+    pub(in crate::pipeline) fn noted(&mut self, intent: Option<Intent>) {
+        self.intent = intent;
+    }
+
+    /// Whose call it is, where the caller's credential says; pseudonyms are made of it.
+    pub(in crate::pipeline) fn person(&self) -> Option<&str> {
+        self.caller.as_ref().and_then(Caller::subject)
     }
 
     /// The exchange with the server begins.
