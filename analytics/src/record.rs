@@ -6,6 +6,7 @@
 //! epoch and sequence number are the log's to give.
 
 pub(crate) mod rowbinary;
+pub(crate) mod shape;
 mod vocabulary;
 
 use std::net::IpAddr;

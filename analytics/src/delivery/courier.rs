@@ -66,6 +66,8 @@ enum DeliverError {
     Insert { token: String, source: Error },
     #[error("cannot seal batch {token}")]
     Seal { token: String, source: Error },
+    #[error("{token} is no row of the table")]
+    Unreadable { token: String },
     #[error("there is no server for batch {token}")]
     NoShard { token: String },
 }
@@ -76,6 +78,7 @@ impl DeliverError {
             Self::Log { .. } => FailureReason::Log,
             Self::NotMigrated { .. } => FailureReason::MissingTable,
             Self::NoShard { .. } => FailureReason::Network,
+            Self::Unreadable { .. } => FailureReason::Data,
             Self::Schema(source) | Self::Insert { source, .. } | Self::Seal { source, .. } => {
                 reason_of(source)
             }
@@ -86,7 +89,9 @@ impl DeliverError {
     fn words(&self) -> String {
         match self {
             Self::Log { source, .. } => format!("{self}: {source}"),
-            Self::NotMigrated { .. } | Self::NoShard { .. } => self.to_string(),
+            Self::NotMigrated { .. } | Self::NoShard { .. } | Self::Unreadable { .. } => {
+                self.to_string()
+            }
             Self::Schema(source) | Self::Insert { source, .. } | Self::Seal { source, .. } => {
                 format!("{self}: {}", describe(source))
             }
@@ -175,6 +180,12 @@ impl Courier {
         self.spool
             .pend(batch)
             .map_err(failed("make a batch durable"))?;
+        if !batch.is_readable {
+            let token = batch.range.token();
+            let why = DeliverError::Unreadable { token };
+            self.put_aside(&client, batch, why).await?;
+            return Ok(Progress::Full);
+        }
         let started = Instant::now();
         match self.insert_rows(&client, batch).await {
             Ok(()) => {}
@@ -268,12 +279,24 @@ impl Courier {
                 .halve(batch)
                 .map_err(failed("halve a refused batch"));
         }
+        let why = insert_failed(batch, refusal);
+        self.put_aside(client, batch, why).await
+    }
+
+    /// Takes a range of one row out of the log, into a file of its own.
+    async fn put_aside(
+        &mut self,
+        client: &Client,
+        batch: &Batch,
+        why: DeliverError,
+    ) -> Result<(), DeliverError> {
+        let failed = |operation| move |source| DeliverError::Log { operation, source };
         let may_bury = self
             .spool
             .may_bury()
             .map_err(failed("count the rows put aside"))?;
         if !may_bury || self.dead_in_a_row >= DEAD_IN_A_ROW_MAX {
-            return Err(insert_failed(batch, refusal));
+            return Err(why);
         }
         let seal = self.seal(client, batch, Kind::Dead).await?;
         self.spool
@@ -282,8 +305,8 @@ impl Courier {
         self.dead_in_a_row += 1;
         tracing::error!(
             row = batch.range.token(),
-            error = describe(&refusal),
-            "audit delivery: ClickHouse refuses a row; it is kept in the spool's `dead` folder"
+            error = why.words(),
+            "audit delivery: a row is not taken; it is kept in the spool's `dead` folder"
         );
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::{
     frame::{self, HEAD_BYTES},
     segment::Segment,
 };
-use crate::seal::Digests;
+use crate::{record::shape, seal::Digests};
 
 /// From this many undelivered rows on the delivery does not wait for more.
 pub(crate) const BATCH_ROWS_READY: u64 = 10_000;
@@ -23,6 +23,9 @@ pub(crate) struct Batch {
     pub(crate) rows: u64,
     pub(crate) bytes: Vec<u8>,
     pub(crate) digests: Digests,
+    /// False for a range of one row whose bytes are no row: sent among others it would make
+    /// ClickHouse read those wrongly.
+    pub(crate) is_readable: bool,
     pub(super) segment: Segment,
     /// Where the row after the batch starts in its segment.
     pub(super) end_offset: u64,
@@ -46,14 +49,25 @@ impl Batch {
         let mut frames = segment.frames_from(offset, first_seq)?;
         let identity_bytes = frame::identity_bytes(&segment.gateway);
         let (mut bytes, mut digests, mut rows) = (Vec::new(), Digests::default(), 0);
+        let mut is_readable = true;
         while rows < wanted && (pending.is_some() || bytes.len() < BATCH_BYTES_MAX) {
             let Some((_, row)) = frames.next()? else {
                 let what = format!("row {}", first_seq + rows);
                 return Err(unreadable(&segment.path, &what));
             };
+            if !shape::is_row(row.get(identity_bytes..).unwrap_or_default()) {
+                // By itself, unless an earlier version has named its range.
+                if rows > 0 && pending.is_none() {
+                    break;
+                }
+                is_readable = false;
+            }
             digests.add(row, identity_bytes);
             bytes.extend_from_slice(row);
             rows += 1;
+            if !is_readable && pending.is_none() {
+                break;
+            }
         }
         let end_offset = offset + bytes.len() as u64 + rows * HEAD_BYTES as u64;
         let range = pending.unwrap_or_else(|| Range {
@@ -68,6 +82,7 @@ impl Batch {
             rows,
             bytes,
             digests,
+            is_readable: is_readable || rows > 1,
             segment,
             end_offset,
         })

@@ -74,6 +74,45 @@ async fn refused_rows_are_put_aside_and_the_rest_arrives_once() {
     close(log);
 }
 
+/// RowBinary has no marks between rows: a row that is too short would take its end from the one
+/// after it.
+#[tokio::test]
+async fn bytes_that_are_no_row_do_not_spoil_the_rows_around_them() {
+    let running = RunningStore::start_migrated().await;
+    let dir = tempdir().unwrap();
+    let log = open(dir.path());
+    let row = call(5).encode();
+    let short = row[..row.len() - 1].to_vec();
+    let long = [&row[..], &[0]].concat();
+    let two = [&row[..], &row[..]].concat();
+    let wrong = [short, long, two, Vec::new()];
+    let mut n = 0;
+    for bytes in &wrong {
+        for _ in 0..10 {
+            log.append(call(n).encode()).await.unwrap();
+            n += 1;
+        }
+        log.append(bytes.clone()).await.unwrap();
+    }
+    let delivery = deliver(&log, running.store());
+    until("everything is sent or put aside", LIMIT, || {
+        log.stats().unsent_rows == 0
+    })
+    .await;
+    delivery.stop(LIMIT);
+    running.assert_exactly(40).await;
+    let read = "SELECT uniqExact(duration_us) FROM audit_log WHERE gateway = 'gw-1' AND agent = 'support-bot' AND duration_us BETWEEN 1000 AND 1039";
+    assert_eq!(running.number(read).await, 40);
+    let mut kept = Vec::new();
+    replay(&dir.path().join("dead"), |_: EventId, row: &[u8]| {
+        kept.push(row.to_vec());
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(kept, wrong);
+    close(log);
+}
+
 #[tokio::test]
 async fn a_table_that_refuses_everything_does_not_bury_the_trail() {
     let running = start_constrained().await;
