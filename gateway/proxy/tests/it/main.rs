@@ -33,4 +33,5 @@ mod tokens;
 mod torture;
 mod traces;
 mod traffic;
+mod trail;
 mod trouble;
