@@ -64,6 +64,8 @@ async fn persons_are_pseudonyms_and_arguments_are_hashes() {
         assert!(!kept.contains(secret), "{secret} is in {kept}");
         assert!(!gateway.log().contains(secret), "{secret} is in the log");
     }
+    // Who they are is told behind the rows.
+    gateway.delivered().await;
     let link = "SELECT subject FROM gantry.subject WHERE display = 'ada@example.com'";
     let links = store.select(link).await;
     assert_eq!(
