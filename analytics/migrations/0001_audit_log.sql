@@ -1,11 +1,12 @@
--- The trail and its roll-ups, for a single server.
+-- The trail and its roll-ups.
 -- Names are unqualified: they belong to the database that the statements are run in.
 -- Every table has a deduplication window, the roll-ups' too: a batch that is sent again under
 -- its token is then dropped everywhere alike.
 -- Each statement ends with a semicolon at the end of a line, and nothing else does.
+-- What stands in double braces is filled in for a single server or for a cluster.
 
 -- one row per MCP operation, refused ones too
-CREATE TABLE IF NOT EXISTS audit_log
+CREATE TABLE IF NOT EXISTS audit_log{{local}}{{on_cluster}}
 (
     -- identity: deterministic, dense, gap-checkable (no random UUID)
     gateway         LowCardinality(String),
@@ -86,16 +87,16 @@ CREATE TABLE IF NOT EXISTS audit_log
     INDEX ix_outcome outcome    TYPE set(16)             GRANULARITY 1,
     INDEX ix_dur     duration_us TYPE minmax             GRANULARITY 1
 )
-ENGINE = MergeTree
+ENGINE = {{MergeTree}}
 PARTITION BY toYYYYMMDD(ts)
 ORDER BY (tenant, toStartOfHour(ts), agent, server, ts, gateway, epoch, seq)
 PRIMARY KEY (tenant, toStartOfHour(ts), agent, server)
-TTL toDateTime(ts) + INTERVAL 90 DAY DELETE
+TTL toDateTime(ts) + INTERVAL {{days}} DAY DELETE
 SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1,
-         non_replicated_deduplication_window = 10000;
+         {{deduplicated}};
 
 -- operations view: no agent dimension, so it stays small whatever the number of agents
-CREATE TABLE IF NOT EXISTS usage_1m
+CREATE TABLE IF NOT EXISTS usage_1m{{local}}{{on_cluster}}
 (
     minute          DateTime('UTC')              CODEC(Delta(4), ZSTD(1)),
     tenant LowCardinality(String), server LowCardinality(String), server_version LowCardinality(String),
@@ -111,13 +112,13 @@ CREATE TABLE IF NOT EXISTS usage_1m
     -- base-2^(1/8) buckets (= Prometheus native histogram schema 3, OTel scale 3)
     duration_hist   SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1))
 )
-ENGINE = AggregatingMergeTree
+ENGINE = {{AggregatingMergeTree}}
 PARTITION BY toYYYYMM(minute)
 ORDER BY (tenant, minute, server, tool, method, server_version, outcome)
 TTL minute + INTERVAL 400 DAY DELETE
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS ttl_only_drop_parts = 1, {{deduplicated}};
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS usage_1m_mv TO usage_1m AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS usage_1m_mv{{on_cluster}} TO usage_1m{{local}} AS
 SELECT toStartOfMinute(ts) AS minute, tenant, server, server_version, method, tool, outcome,
        count() AS calls,
        sum(arraySum(mapValues(a.pii_in)) + arraySum(mapValues(a.pii_out))) AS pii,
@@ -126,11 +127,11 @@ SELECT toStartOfMinute(ts) AS minute, tenant, server, server_version, method, to
        maxIf(a.duration_us, bitAnd(a.flags, 4) = 0) AS duration_max,
        sum(greatest(toInt64(a.duration_us) - toInt64(a.upstream_us), 0)) AS gateway_sum,
        sumMapIf(map(toUInt8(least(255, ceil(log2(greatest(a.duration_us, 1)) * 8))), toUInt64(1)), bitAnd(a.flags, 4) = 0) AS duration_hist
-FROM audit_log AS a
+FROM audit_log{{local}} AS a
 GROUP BY minute, tenant, server, server_version, method, tool, outcome;
 
 -- chargeback view: who used what, per hour
-CREATE TABLE IF NOT EXISTS usage_1h
+CREATE TABLE IF NOT EXISTS usage_1h{{local}}{{on_cluster}}
 (
     hour            DateTime('UTC')              CODEC(Delta(4), ZSTD(1)),
     tenant LowCardinality(String), team LowCardinality(String), agent LowCardinality(String),
@@ -147,13 +148,13 @@ CREATE TABLE IF NOT EXISTS usage_1h
     duration_sum    SimpleAggregateFunction(sum, UInt64)   CODEC(T64, ZSTD(1)),
     duration_hist   SimpleAggregateFunction(sumMap, Map(UInt8, UInt64)) CODEC(ZSTD(1))
 )
-ENGINE = AggregatingMergeTree
+ENGINE = {{AggregatingMergeTree}}
 PARTITION BY toYYYYMM(hour)
 ORDER BY (tenant, hour, team, agent, server, tool, price_book)
 TTL hour + INTERVAL 1100 DAY DELETE
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS ttl_only_drop_parts = 1, {{deduplicated}};
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS usage_1h_mv TO usage_1h AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS usage_1h_mv{{on_cluster}} TO usage_1h{{local}} AS
 SELECT toStartOfHour(ts) AS hour, tenant, team, agent, server, tool, price_book,
        count() AS calls,
        countIf(outcome NOT IN ('ok','cancelled')) AS errors,
@@ -164,5 +165,10 @@ SELECT toStartOfHour(ts) AS hour, tenant, team, agent, server, tool, price_book,
        sum(a.req_bytes + a.resp_bytes) AS bytes, sum(a.cost) AS cost,
        sumIf(a.duration_us, bitAnd(a.flags, 4) = 0) AS duration_sum,
        sumMapIf(map(toUInt8(least(255, ceil(log2(greatest(a.duration_us, 1)) * 8))), toUInt64(1)), bitAnd(a.flags, 4) = 0) AS duration_hist
-FROM audit_log AS a
+FROM audit_log{{local}} AS a
 GROUP BY hour, tenant, team, agent, server, tool, price_book;
+
+-- on a cluster: what is read, over all shards
+{{distributed audit_log}};
+{{distributed usage_1m}};
+{{distributed usage_1h}};

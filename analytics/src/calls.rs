@@ -48,5 +48,6 @@ pub async fn since(store: &Store, since: Duration) -> Result<Vec<Calls>, QueryEr
          ORDER BY calls DESC, agent, server, method, tool, resource_uri LIMIT {RESULT_ROWS_MAX}",
         since.as_secs()
     );
-    Ok(reading_client(store)?.query_raw(&sql).fetch_all().await?)
+    let client = reading_client(store).await?;
+    Ok(client.query_raw(&sql).fetch_all().await?)
 }

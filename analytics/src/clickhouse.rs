@@ -1,12 +1,24 @@
 //! Where the trail is delivered: a ClickHouse over HTTP, and what its refusals mean.
 
-use std::{error::Error as _, fmt, fmt::Write as _, io, time::Duration};
+use std::{
+    error::Error as _,
+    fmt,
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::clickhouse::{Client, Compression, error::Error};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
 };
 
 use crate::stats::FailureReason;
@@ -15,42 +27,110 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// ClickHouse closes idle connections after three seconds by default.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long rows are kept unless it is said otherwise.
+pub const DAYS: u32 = 90;
 /// Longest part of a refusal's text that is logged.
 const REFUSAL_CHARS_MAX: usize = 300;
 
-/// A ClickHouse server, or the embedded store.
+/// A ClickHouse server, several that share the trail, or the embedded store.
 #[derive(Clone)]
 pub struct Store {
-    /// `http://host:8123` or `https://…`.
-    pub url: String,
+    /// `http://host:8123` or `https://…`: the replicas of each shard. A batch goes to one shard and
+    /// is tried again there, for only that one knows its token; any replica of it will do. The
+    /// order of the shards must not change while batches are on their way.
+    pub shards: Vec<Vec<String>>,
     pub user: String,
     pub password: Option<String>,
     pub database: String,
+    /// The cluster that the tables are replicated and distributed over, as the servers'
+    /// `remote_servers` names it. Without one every address is a server by itself.
+    pub cluster: Option<String>,
+    /// Days that rows of the trail are kept by tables that are made now.
+    pub days: u32,
+    /// A PEM bundle of authorities used instead of this machine's.
+    pub ca: Option<PathBuf>,
+    /// Whether rows travel compressed (LZ4).
+    pub is_compressed: bool,
 }
 
 impl Store {
     /// The database `gantry` at `url`, as the user `gantry`, without a password.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: url.into(),
+            shards: vec![vec![url.into()]],
             user: "gantry".to_owned(),
             password: None,
             database: "gantry".to_owned(),
+            cluster: None,
+            days: DAYS,
+            ca: None,
+            is_compressed: true,
         }
     }
 
-    /// A client of the store's database. Costs a read of the machine's certificates when the
-    /// store speaks TLS: make one and keep it.
-    pub(crate) fn connect(&self) -> Result<Client, ConnectError> {
-        Ok(self.connect_server()?.with_database(&self.database))
+    /// What rows are inserted into: on a cluster the shard's own table.
+    pub(crate) fn local(&self, table: &str) -> String {
+        match self.cluster {
+            Some(_) => format!("{table}_local"),
+            None => table.to_owned(),
+        }
     }
 
-    /// A client that names no database: one that is not there yet cannot be named.
-    pub(crate) fn connect_server(&self) -> Result<Client, ConnectError> {
-        let client = http_client(&self.url)?
-            .with_url(&self.url)
+    /// Clients of the store's database, by shard and replica. Costs a read of certificates when
+    /// the store speaks TLS: make them once and keep them.
+    pub(crate) fn connect_shards(&self) -> Result<Vec<Vec<Client>>, ConnectError> {
+        let client = |url: &String| {
+            self.client(url)
+                .map(|client| client.with_database(&self.database))
+        };
+        let replicas = |urls: &Vec<String>| urls.iter().map(client).collect();
+        self.shards.iter().map(replicas).collect()
+    }
+
+    /// Clients that together see the whole trail: one for a cluster, else one for each shard. Of
+    /// several replicas the first that answers is taken.
+    pub(crate) async fn readers(&self) -> Result<Vec<Client>, ConnectError> {
+        let mut readers = Vec::new();
+        for replicas in self.connect_shards()? {
+            readers.extend(first_that_answers(replicas).await);
+            if self.cluster.is_some() {
+                break;
+            }
+        }
+        if readers.is_empty() {
+            return Err(ConnectError::NoAddress);
+        }
+        Ok(readers)
+    }
+
+    /// The first reader, for what any of them can say.
+    pub(crate) async fn reader(&self) -> Result<Client, ConnectError> {
+        let mut readers = self.readers().await?;
+        Ok(readers.swap_remove(0))
+    }
+
+    /// Clients that name no database, for one that is not there yet cannot be named: one for a
+    /// cluster, else one for each address.
+    pub(crate) fn connect_servers(&self) -> Result<Vec<Client>, ConnectError> {
+        let addresses = self.shards.iter().flatten();
+        let most = if self.cluster.is_some() {
+            1
+        } else {
+            usize::MAX
+        };
+        addresses.take(most).map(|url| self.client(url)).collect()
+    }
+
+    fn client(&self, url: &str) -> Result<Client, ConnectError> {
+        let compression = if self.is_compressed {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
+        let client = http_client(url, self.ca.as_deref())?
+            .with_url(url)
             .with_user(&self.user)
-            .with_compression(Compression::Lz4)
+            .with_compression(compression)
             .with_product_info("gantry", env!("CARGO_PKG_VERSION"));
         Ok(match &self.password {
             Some(password) => client.with_password(password),
@@ -59,14 +139,32 @@ impl Store {
     }
 }
 
+/// The first replica that answers; where none does, the first, so that its fault is told.
+async fn first_that_answers(mut replicas: Vec<Client>) -> Option<Client> {
+    if replicas.len() > 1 {
+        for (at, client) in replicas.iter().enumerate() {
+            if client.query_raw("SELECT 1").fetch_one::<u8>().await.is_ok() {
+                return Some(replicas.swap_remove(at));
+            }
+        }
+    }
+    (!replicas.is_empty()).then(|| replicas.swap_remove(0))
+}
+
 /// Why no connection to a store can even be tried.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS to the store needs this machine's trusted certificates")]
-pub struct ConnectError(#[from] io::Error);
+pub enum ConnectError {
+    #[error("TLS to the store needs this machine's trusted certificates")]
+    Roots(#[from] io::Error),
+    #[error("the store's authorities in {} cannot be read", path.display())]
+    Authorities { path: PathBuf, reason: String },
+    #[error("the store has no address")]
+    NoAddress,
+}
 
 /// The `clickhouse` crate's own client panics on a machine without trusted certificates, as many
 /// containers are, even when the store speaks plain HTTP.
-fn http_client(url: &str) -> Result<Client, ConnectError> {
+fn http_client(url: &str, ca: Option<&Path>) -> Result<Client, ConnectError> {
     let mut http = HttpConnector::new();
     http.set_keepalive(Some(TCP_KEEPALIVE));
     http.set_connect_timeout(Some(CONNECT_TIMEOUT));
@@ -77,19 +175,41 @@ fn http_client(url: &str) -> Result<Client, ConnectError> {
     }
     http.enforce_http(false);
     let provider = rustls::crypto::ring::default_provider();
-    let https = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(provider)?
-        .https_only()
-        .enable_http1()
-        .wrap_connector(http);
+    let https = match ca {
+        Some(path) => HttpsConnectorBuilder::new().with_tls_config(trusting(path)?),
+        None => HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?,
+    };
+    let https = https.https_only().enable_http1().wrap_connector(http);
     Ok(Client::with_http_client(builder.build(https)))
+}
+
+/// TLS that trusts the authorities in a PEM bundle and nobody else.
+fn trusting(path: &Path) -> Result<ClientConfig, ConnectError> {
+    let unreadable = |reason: String| ConnectError::Authorities {
+        path: path.to_owned(),
+        reason,
+    };
+    let mut roots = RootCertStore::empty();
+    let certificates =
+        CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| unreadable(error.to_string()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unreadable(error.to_string()))?;
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl fmt::Debug for Store {
     /// Everything but the password, which neither is shown nor said to be there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("url", &self.url)
+            .field("shards", &self.shards)
             .field("user", &self.user)
             .field("database", &self.database)
             .finish_non_exhaustive()
@@ -153,8 +273,8 @@ fn reason_of_code(code: u32) -> FailureReason {
         // NOT_ENOUGH_SPACE, TOO_MANY_PARTS, KEEPER_EXCEPTION.
         202 | 241 | 242 | 243 | 252 | 999 => FailureReason::Busy,
         // CANNOT_PARSE_*, INCORRECT_DATA, TYPE_MISMATCH, CANNOT_READ_ALL_DATA, TOO_LARGE_STRING_SIZE,
-        // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, UNKNOWN_ELEMENT_OF_ENUM.
-        6 | 26..=28 | 32 | 33 | 38 | 41 | 53 | 69 | 72 | 117 | 131 | 321 | 691 => {
+        // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE, VIOLATED_CONSTRAINT, UNKNOWN_ELEMENT_OF_ENUM.
+        6 | 26..=28 | 32 | 33 | 38 | 41 | 53 | 69 | 72 | 117 | 131 | 321 | 469 | 691 => {
             FailureReason::Data
         }
         _ => FailureReason::Other,

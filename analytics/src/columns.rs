@@ -9,6 +9,12 @@ pub const SCHEMA_VERSION: u16 = 1;
 /// Where a row's identity and contents go.
 pub const TABLE: &str = "audit_log";
 
+/// Where the batches' seals go.
+pub const SEAL_TABLE: &str = "audit_seal";
+
+/// Where it stands who a pseudonym is.
+pub const SUBJECT_TABLE: &str = "subject";
+
 /// The columns, identity first.
 pub const COLUMNS: [&str; 49] = [
     "gateway",
@@ -63,9 +69,9 @@ pub const COLUMNS: [&str; 49] = [
 ];
 
 /// The statement under which row bytes are sent as they are.
-pub fn insert_statement() -> String {
+pub fn insert_statement(table: &str) -> String {
     format!(
-        "INSERT INTO {TABLE} ({}) FORMAT RowBinary",
+        "INSERT INTO {table} ({}) FORMAT RowBinary",
         COLUMNS.join(", ")
     )
 }

@@ -1,12 +1,14 @@
 //! Sending the log to ClickHouse: the same rows under the same token until they are acknowledged.
 //!
 //! It has its own thread and its own runtime, so neither a slow ClickHouse nor a long insert is
-//! ever felt by a request. A batch that ClickHouse refuses for its data is tried again like any
-//! other, at the longest pause, and counted under its reason: rows are never dropped to get
-//! past it, and the log fills up in plain sight.
+//! ever felt by a request. A batch that ClickHouse refuses for its data is halved until the row is
+//! found that it refuses; that one is kept in a file of its own, sealed like the others and
+//! counted, and the rest goes on. Rows are never dropped in silence, and never block for ever.
 
 mod backoff;
 mod courier;
+mod insert;
+mod shards;
 
 use std::{
     io,
@@ -17,7 +19,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{Log, Store, clickhouse::ConnectError};
+use crate::{Log, Store, clickhouse::ConnectError, seal::Signer};
 use courier::Courier;
 
 /// What a stop waits beyond its deadline for the thread to see that it has passed.
@@ -33,6 +35,8 @@ pub struct Settings {
     /// Pause after a first failure; doubled with each one after it, with jitter.
     pub backoff_min: Duration,
     pub backoff_max: Duration,
+    /// Signs the seals; without one they are chained and not signed.
+    pub signer: Option<Signer>,
 }
 
 impl Default for Settings {
@@ -43,6 +47,7 @@ impl Default for Settings {
             insert_timeout: Duration::from_secs(30),
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
+            signer: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! Record::encode ─▶ Log::append ─▶ queue ─▶ writer thread ─▶ segments ─▶ Delivery ─▶ ClickHouse
+//!                                                                       └▶ seal ─▶
 //! ```
 //!
 //! What it never does: block a caller's async runtime, drop a row in silence, or send a batch
@@ -16,12 +17,18 @@ pub mod clickhouse;
 pub mod columns;
 pub mod cost;
 pub mod delivery;
+pub mod erase;
+pub mod export;
+mod hex;
 pub mod log;
 pub mod migrate;
 pub mod query;
 pub mod record;
+pub mod seal;
 pub mod stats;
+pub mod subject;
 pub mod tail;
+pub mod verify;
 pub mod wal;
 
 pub use crate::clickhouse::Store;

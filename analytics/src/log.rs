@@ -3,6 +3,8 @@
 //! `Log` never touches the disk on the caller's thread after `open`, and it never takes a row
 //! silently: `append` answers with the row's identity or with the reason why it is not kept.
 
+mod settings;
+
 use std::{
     fmt, io,
     path::PathBuf,
@@ -11,15 +13,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time,
+};
+
+pub use settings::{Ack, OnFull, Settings};
 
 use crate::{
     stats::Stats,
+    subject::{Link, Pseudonyms},
     wal::{
         directory::Directory,
         segment::GATEWAY_BYTES_MAX,
         spool::Spool,
-        writer::{Entry, Switches, Writer},
+        writer::{Entry, Switches, Terms, Writer},
     },
 };
 
@@ -30,36 +38,8 @@ pub const HEADROOM_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// long before it is full.
 const SEGMENTS_MIN: u64 = 4;
 
-/// How a log is kept.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// One directory for one gateway process.
-    pub dir: PathBuf,
-    /// This gateway's name: the first part of every row's identity. At most 127 bytes.
-    pub gateway: String,
-    /// The log never grows beyond this.
-    pub bytes_max: u64,
-    /// Size at which a new segment is begun; at most a quarter of `bytes_max` is used.
-    pub segment_bytes: u64,
-    /// Most rows that wait for the writer.
-    pub queue_max: usize,
-    /// Directory of another log of the same gateway, whose epochs this one does not use again.
-    pub beside: Option<PathBuf>,
-}
-
-impl Settings {
-    /// 1 GiB in segments of 64 MiB, a queue of 8192 rows.
-    pub fn new(dir: impl Into<PathBuf>, gateway: impl Into<String>) -> Self {
-        Self {
-            dir: dir.into(),
-            gateway: gateway.into(),
-            bytes_max: 1024 * 1024 * 1024,
-            segment_bytes: 64 * 1024 * 1024,
-            queue_max: 8192,
-            beside: None,
-        }
-    }
-}
+/// Longest wait for room under [`OnFull::Block`].
+pub const BLOCK_MAX: Duration = Duration::from_secs(30);
 
 /// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +92,10 @@ impl fmt::Display for EventId {
     }
 }
 
+/// A call that has begun, as [`Log::intend`] noted it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Intent(u64);
+
 /// A handle to the log; clones are handles to the same one.
 #[derive(Clone)]
 pub struct Log {
@@ -121,6 +105,9 @@ pub struct Log {
     gateway: Arc<str>,
     epoch: u32,
     accepting_bytes_max: u64,
+    ack: Ack,
+    on_full: OnFull,
+    pseudonyms: Option<Pseudonyms>,
 }
 
 impl fmt::Debug for Log {
@@ -144,6 +131,9 @@ impl Log {
             segment_bytes,
             queue_max,
             beside,
+            ack,
+            on_full,
+            pseudonyms,
         } = settings;
         let failed = |operation| {
             let dir = dir.clone();
@@ -165,15 +155,14 @@ impl Log {
         let switches = Arc::new(Switches::default());
         let gateway: Arc<str> = Arc::from(gateway);
         let (queue, entries) = mpsc::channel(queue_max);
-        let writer = Writer::begin(
-            entries,
-            Arc::clone(&spool),
-            Arc::clone(&switches),
-            Arc::clone(&gateway),
+        let terms = Terms {
+            gateway: Arc::clone(&gateway),
             epoch,
-            segment_bytes.min(bytes_max / SEGMENTS_MIN),
-        )
-        .map_err(failed("make a segment"))?;
+            segment_bytes: segment_bytes.min(bytes_max / SEGMENTS_MIN),
+            is_synced: ack == Ack::Synced,
+        };
+        let writer = Writer::begin(entries, Arc::clone(&spool), Arc::clone(&switches), terms)
+            .map_err(failed("make a segment"))?;
         thread::Builder::new()
             .name("audit-log".to_owned())
             .spawn(move || writer.run())
@@ -185,34 +174,158 @@ impl Log {
             gateway,
             epoch,
             accepting_bytes_max: bytes_max - HEADROOM_BYTES_MAX.min(bytes_max / 8),
+            ack,
+            on_full,
+            pseudonyms,
         })
     }
 
-    /// Hands one encoded row over; resolves when it is in the page cache, so that it survives
-    /// the end of this process by any means.
+    /// Hands one encoded row over; resolves when it is as safe as [`Settings::ack`] asks for, with
+    /// its identity where that is known by then.
     ///
     /// Dropped before the queue had room, the row is not kept; dropped later, it is.
-    pub async fn append(&self, row: Vec<u8>) -> Result<EventId, AppendError> {
+    ///
+    /// # Errors
+    /// The row is not kept. Under [`OnFull::Degrade`] that is counted and is no error.
+    pub async fn append(&self, row: Vec<u8>) -> Result<Option<EventId>, AppendError> {
+        self.conclude(None, row).await
+    }
+
+    /// Notes that a call begins: should the process end before the call is concluded, `row` is
+    /// its record, in the next process's epoch. Resolves when it is as safe as rows are, but never
+    /// before it is written.
+    ///
+    /// # Errors
+    /// It is not noted. Under [`OnFull::Degrade`] that is no error.
+    pub async fn intend(&self, row: Vec<u8>) -> Result<Option<Intent>, AppendError> {
+        match self.hand_over_intent(row).await {
+            Err(_) if self.on_full == OnFull::Degrade => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    async fn hand_over_intent(&self, row: Vec<u8>) -> Result<Intent, AppendError> {
+        self.refuse_if_failed()?;
         let (written, answer) = oneshot::channel();
-        if self.queue.send(Entry::Row { row, written }).await.is_err() {
+        let sent = self.queue.send(Entry::Intent { row, written }).await;
+        sent.map_err(|_| AppendError::Closed)?;
+        let number = answer.await.map_err(|_| AppendError::Closed)??;
+        Ok(Intent(number))
+    }
+
+    /// As [`Log::append`], with the record that stands for a call from now on in place of the one
+    /// that was given when it began.
+    ///
+    /// # Errors
+    /// The row is not kept, and the intent goes on standing for it.
+    pub async fn conclude(
+        &self,
+        intent: Option<Intent>,
+        row: Vec<u8>,
+    ) -> Result<Option<EventId>, AppendError> {
+        match self.hand_over(intent, row).await {
+            Err(_) if self.on_full == OnFull::Degrade => {
+                self.spool.counters.dropped_rows.fetch_add(1, Relaxed);
+                Ok(None)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The writer sleeps between two tries; its queue must not fill up meanwhile.
+    fn refuse_if_failed(&self) -> Result<(), AppendError> {
+        if self.switches.failed.load(Relaxed) && !self.queue.is_closed() {
+            self.spool.counters.refused_rows.fetch_add(1, Relaxed);
+            return Err(AppendError::Failed);
+        }
+        Ok(())
+    }
+
+    async fn hand_over(
+        &self,
+        intent: Option<Intent>,
+        row: Vec<u8>,
+    ) -> Result<Option<EventId>, AppendError> {
+        self.refuse_if_failed()?;
+        let ends = intent.map(|Intent(number)| number);
+        let (written, answer) = if self.ack == Ack::Memory {
+            (None, None)
+        } else {
+            let (written, answer) = oneshot::channel();
+            (Some(written), Some(answer))
+        };
+        if self
+            .queue
+            .send(Entry::Row { row, ends, written })
+            .await
+            .is_err()
+        {
             self.spool.counters.refused_rows.fetch_add(1, Relaxed);
             return Err(AppendError::Closed);
         }
         self.spool.counters.accepted_rows.fetch_add(1, Relaxed);
+        let Some(answer) = answer else {
+            return Ok(None);
+        };
         let seq = answer.await.map_err(|_| AppendError::Closed)??;
-        Ok(EventId {
+        Ok(Some(EventId {
             gateway: Arc::clone(&self.gateway),
             epoch: self.epoch,
             seq,
-        })
+        }))
     }
 
-    /// Whether a new call may begin: the log has room for it and can be written. Calls that have
-    /// begun still find the headroom.
+    /// Whether a new call may begin: at once, or, under [`OnFull::Block`], as soon as there is
+    /// room for it and at most after [`BLOCK_MAX`].
+    pub async fn admit(&self) -> bool {
+        match self.on_full {
+            OnFull::FailClosed => self.accepting(),
+            OnFull::Degrade => true,
+            OnFull::Block if self.accepting() => true,
+            OnFull::Block => time::timeout(BLOCK_MAX, self.room()).await.is_ok(),
+        }
+    }
+
+    /// Resolves when the log accepts calls again.
+    async fn room(&self) {
+        loop {
+            let room = self.spool.room.notified();
+            if self.accepting() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Whether the log has room for a new call and can be written. Calls that have begun still
+    /// find the headroom.
     pub fn accepting(&self) -> bool {
         !self.switches.failed.load(Relaxed)
             && !self.switches.closing.load(Relaxed)
             && self.spool.wal_bytes() < self.accepting_bytes_max
+    }
+
+    /// The pseudonym of a person; 0 for nobody. Who it is is delivered beside the rows.
+    pub fn subject(&self, tenant: &str, person: &str, issuer: &str) -> u64 {
+        let Some(pseudonyms) = &self.pseudonyms else {
+            return 0;
+        };
+        let subject = pseudonyms.subject(tenant, person);
+        if subject != 0 {
+            self.spool.links.note(subject, || Link {
+                tenant: tenant.to_owned(),
+                subject,
+                display: person.to_owned(),
+                issuer: issuer.to_owned(),
+            });
+        }
+        subject
+    }
+
+    /// The keyed hash of a call's arguments; 0 for none.
+    pub fn arguments(&self, arguments: &[u8]) -> u64 {
+        let pseudonyms = self.pseudonyms.as_ref();
+        pseudonyms.map_or(0, |pseudonyms| pseudonyms.arguments(arguments))
     }
 
     /// The figures at this moment.

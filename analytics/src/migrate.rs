@@ -3,6 +3,11 @@
 //! The files are part of the program. What was applied stands in `schema_migrations` with the
 //! SHA-256 of its text; a file that changed after it was applied is refused, never applied again.
 //! Every statement may be repeated, so a migration that broke off half-way is simply run again.
+//!
+//! On a cluster the statements say so themselves; several servers without one are migrated one by
+//! one.
+
+mod form;
 
 use ::clickhouse::{Client, Row, error::Error};
 use serde::Deserialize;
@@ -13,6 +18,7 @@ use crate::{
     clickhouse::{ConnectError, reason_of},
     stats::FailureReason,
 };
+use form::Form;
 
 /// The table that remembers; it must be there before anything can be remembered.
 const BOOKKEEPING: &str = include_str!("../migrations/schema_migrations.sql");
@@ -26,23 +32,36 @@ pub struct Migration {
 }
 
 /// Every migration, in order.
-pub const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "audit_log",
-    sql: include_str!("../migrations/0001_audit_log.sql"),
-}];
+pub const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "audit_log",
+        sql: include_str!("../migrations/0001_audit_log.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "audit_seal",
+        sql: include_str!("../migrations/0002_audit_seal.sql"),
+    },
+];
 
 impl Migration {
     /// SHA-256 of the text, in lower-case hex.
     pub fn sha256(&self) -> String {
         let digest = Sha256::digest(self.sql.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex::encode(&digest)
     }
 
-    /// The statements; ClickHouse takes one per request. A semicolon at the end of a line ends
-    /// one.
-    pub fn statements(&self) -> Vec<&'static str> {
-        statements_of(self.sql)
+    /// The statements as the store gets them.
+    pub fn statements(&self, store: &Store) -> Vec<String> {
+        form_of(store).statements(self.sql)
+    }
+}
+
+fn form_of(store: &Store) -> Form {
+    Form {
+        cluster: store.cluster.clone(),
+        days: store.days,
     }
 }
 
@@ -73,20 +92,45 @@ pub enum MigrateError {
         applied: String,
         here: String,
     },
-    #[error("{0:?} cannot be a database's name: letters, digits and underscores only")]
-    Database(String),
+    #[error("{0:?} cannot be a database's or cluster's name: letters, digits and underscores only")]
+    Name(String),
 }
 
 /// Applies what is missing, in order; a dry run only says what that is.
+///
+/// # Errors
+/// The first server or statement that failed; what was applied until then stays, and running it
+/// again goes on from there.
 pub async fn migrate(store: &Store, dry_run: bool) -> Result<Vec<Applied>, MigrateError> {
-    if !is_name(&store.database) {
-        return Err(MigrateError::Database(store.database.clone()));
+    for name in [Some(&store.database), store.cluster.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if !is_name(name) {
+            return Err(MigrateError::Name(name.clone()));
+        }
     }
+    let mut done: Vec<Applied> = Vec::new();
+    for server in store.connect_servers()? {
+        for applied in migrate_server(store, &server, dry_run).await? {
+            if !done.contains(&applied) {
+                done.push(applied);
+            }
+        }
+    }
+    Ok(done)
+}
+
+async fn migrate_server(
+    store: &Store,
+    server: &Client,
+    dry_run: bool,
+) -> Result<Vec<Applied>, MigrateError> {
     let failed = |operation: &str| {
         let operation = operation.to_owned();
         move |source| MigrateError::Store { operation, source }
     };
-    let client = store.connect()?;
+    let client = server.clone().with_database(&store.database);
     let applied = applied(&client)
         .await
         .map_err(failed("read which migrations were applied"))?;
@@ -95,12 +139,18 @@ pub async fn migrate(store: &Store, dry_run: bool) -> Result<Vec<Applied>, Migra
     if dry_run || missing.is_empty() {
         return Ok(missing.into_iter().map(applied_now).collect());
     }
-    let database = format!("CREATE DATABASE IF NOT EXISTS {}", store.database);
-    run(&store.connect_server()?, &database)
+    let form = form_of(store);
+    let cluster = store.cluster.as_ref();
+    let on_cluster = cluster.map_or_else(String::new, |name| format!(" ON CLUSTER {name}"));
+    let database = format!(
+        "CREATE DATABASE IF NOT EXISTS {}{on_cluster}",
+        store.database
+    );
+    run(server, &database)
         .await
         .map_err(failed("create the database"))?;
-    for statement in statements_of(BOOKKEEPING) {
-        run(&client, statement)
+    for statement in form.statements(BOOKKEEPING) {
+        run(&client, &statement)
             .await
             .map_err(failed("create the table of migrations"))?;
     }
@@ -121,8 +171,8 @@ pub(crate) async fn missing(client: &Client) -> Result<Vec<Migration>, Error> {
 }
 
 async fn apply(client: &Client, store: &Store, migration: Migration) -> Result<(), Error> {
-    for statement in migration.statements() {
-        run(client, statement).await?;
+    for statement in migration.statements(store) {
+        run(client, &statement).await?;
     }
     client
         .query(
@@ -190,13 +240,6 @@ fn applied_now(migration: Migration) -> Applied {
         sha256: migration.sha256(),
         migration,
     }
-}
-
-fn statements_of(sql: &'static str) -> Vec<&'static str> {
-    sql.split(";\n")
-        .map(str::trim)
-        .filter(|statement| !statement.is_empty())
-        .collect()
 }
 
 fn is_name(name: &str) -> bool {

@@ -57,7 +57,8 @@ pub async fn query(
     out: &mut impl Write,
 ) -> Result<(), QueryError> {
     let sql = sql.trim().trim_end_matches(';');
-    let mut answer = reading_client(store)?
+    let mut answer = reading_client(store)
+        .await?
         .with_setting("output_format_pretty_color", "0")
         .with_setting("output_format_pretty_row_numbers", "0")
         .with_setting("output_format_pretty_max_rows", RESULT_ROWS_MAX.to_string())
@@ -86,13 +87,16 @@ fn without_controls(piece: &[u8]) -> Vec<u8> {
 }
 
 /// A client that can only read, within the limits.
-pub(crate) fn reading_client(store: &Store) -> Result<Client, ConnectError> {
-    let client = store
-        .connect()?
+pub(crate) async fn reading_client(store: &Store) -> Result<Client, ConnectError> {
+    Ok(reading(store.reader().await?))
+}
+
+/// The limits, on a client.
+pub(crate) fn reading(client: Client) -> Client {
+    client
         .with_setting("readonly", "2")
         .with_setting("max_execution_time", QUERY_SECONDS_MAX.to_string())
         .with_setting("max_result_rows", RESULT_ROWS_MAX.to_string())
         .with_setting("max_result_bytes", RESULT_BYTES_MAX.to_string())
-        .with_setting("result_overflow_mode", "throw");
-    Ok(client)
+        .with_setting("result_overflow_mode", "throw")
 }

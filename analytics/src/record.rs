@@ -5,7 +5,8 @@
 //! never holds arguments, results or secrets, and it does not know its own identity: gateway,
 //! epoch and sequence number are the log's to give.
 
-mod rowbinary;
+pub(crate) mod rowbinary;
+pub(crate) mod shape;
 mod vocabulary;
 
 use std::net::IpAddr;

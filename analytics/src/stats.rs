@@ -62,8 +62,13 @@ pub struct Stats {
     pub written_rows: u64,
     /// Rows not taken: the log was full, closed or failing, or the row was too long.
     pub refused_rows: u64,
+    /// Rows of calls that went on without a record: `on_full: degrade`, or `ack: memory` and a
+    /// disk that refused.
+    pub dropped_rows: u64,
     /// Rows acknowledged by ClickHouse.
     pub delivered_rows: u64,
+    /// Rows that ClickHouse will not take, kept in files of their own.
+    pub dead_rows: u64,
     /// Rows in the log that ClickHouse has not acknowledged, earlier epochs' included.
     pub unsent_rows: u64,
     pub unsent_bytes: u64,
@@ -89,7 +94,9 @@ pub(crate) struct Counters {
     pub(crate) accepted_rows: AtomicU64,
     pub(crate) written_rows: AtomicU64,
     pub(crate) refused_rows: AtomicU64,
+    pub(crate) dropped_rows: AtomicU64,
     pub(crate) delivered_rows: AtomicU64,
+    pub(crate) dead_rows: AtomicU64,
     pub(crate) lost_rows: AtomicU64,
     pub(crate) unsent_rows: AtomicU64,
     pub(crate) unsent_bytes: AtomicU64,
@@ -126,7 +133,9 @@ impl Counters {
             accepted_rows: self.accepted_rows.load(Relaxed),
             written_rows: self.written_rows.load(Relaxed),
             refused_rows: self.refused_rows.load(Relaxed),
+            dropped_rows: self.dropped_rows.load(Relaxed),
             delivered_rows: self.delivered_rows.load(Relaxed),
+            dead_rows: self.dead_rows.load(Relaxed),
             unsent_rows: self.unsent_rows.load(Relaxed),
             unsent_bytes: self.unsent_bytes.load(Relaxed),
             oldest_unsent,

@@ -57,7 +57,7 @@ pub struct Row {
 
 /// The newest `rows` rows, oldest of them first.
 pub async fn recent(store: &Store, rows: u32) -> Result<Vec<Row>, QueryError> {
-    Ok(newest(&reading_client(store)?, rows).await?)
+    Ok(newest(&reading_client(store).await?, rows).await?)
 }
 
 async fn newest(client: &Client, rows: u32) -> Result<Vec<Row>, Error> {
@@ -81,7 +81,7 @@ pub async fn tail(
     rows: u32,
     mut show: impl FnMut(&Row) -> ControlFlow<()>,
 ) -> Result<(), QueryError> {
-    let client = reading_client(store)?;
+    let client = reading_client(store).await?;
     let mut seen = seen_now(&client).await?;
     for row in newest(&client, rows).await? {
         // A row that came since then has its turn below, in its gateway's order.

@@ -6,31 +6,48 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::clickhouse::Client;
-use bytes::Bytes;
+use ::clickhouse::{Client, error::Error};
 use tokio::{sync::watch, time};
 
-use super::{Settings, backoff::Backoff};
+use super::{Settings, backoff::Backoff, insert, shards::Shards};
 use crate::{
     Store,
     clickhouse::{ConnectError, describe, reason_of},
-    columns::insert_statement,
+    columns::{SEAL_TABLE, SUBJECT_TABLE, TABLE, insert_statement},
     migrate,
+    seal::{Kind, Seal},
     stats::FailureReason,
-    wal::spool::{BATCH_ROWS_MAX, Batch, Spool},
+    wal::{
+        batch::{BATCH_ROWS_READY, Batch},
+        spool::Spool,
+    },
 };
 
-/// Bytes handed to the connection at a time; each piece is one compressed block.
-const PIECE_BYTES: usize = 1024 * 1024;
+/// Most rows that are put aside one after the other: beyond it the table is wrong, not the rows.
+const DEAD_IN_A_ROW_MAX: u32 = 100;
 
 pub(super) struct Courier {
     spool: Arc<Spool>,
-    client: Client,
-    statement: String,
+    shards: Shards,
+    table: String,
+    rows_statement: String,
+    seal_statement: String,
+    links_statement: String,
     settings: Settings,
     backoff: Backoff,
     stop: watch::Receiver<Option<Instant>>,
-    is_schema_known: bool,
+    /// Rows put aside since ClickHouse last took one.
+    dead_in_a_row: u32,
+}
+
+/// What one look at the log came to.
+enum Progress {
+    /// Everything is delivered.
+    Nothing,
+    /// A batch that had room for more went out.
+    Some,
+    /// There is more to do at once.
+    Full,
 }
 
 /// Why a batch was not delivered.
@@ -42,14 +59,17 @@ enum DeliverError {
         source: io::Error,
     },
     #[error("cannot look at the store's schema")]
-    Schema(#[source] ::clickhouse::error::Error),
+    Schema(#[source] Error),
     #[error("{missing} migrations are not applied")]
     NotMigrated { missing: usize },
     #[error("cannot insert batch {token}")]
-    Insert {
-        token: String,
-        source: ::clickhouse::error::Error,
-    },
+    Insert { token: String, source: Error },
+    #[error("cannot seal batch {token}")]
+    Seal { token: String, source: Error },
+    #[error("{token} is no row of the table")]
+    Unreadable { token: String },
+    #[error("there is no server for batch {token}")]
+    NoShard { token: String },
 }
 
 impl DeliverError {
@@ -57,7 +77,11 @@ impl DeliverError {
         match self {
             Self::Log { .. } => FailureReason::Log,
             Self::NotMigrated { .. } => FailureReason::MissingTable,
-            Self::Schema(source) | Self::Insert { source, .. } => reason_of(source),
+            Self::NoShard { .. } => FailureReason::Network,
+            Self::Unreadable { .. } => FailureReason::Data,
+            Self::Schema(source) | Self::Insert { source, .. } | Self::Seal { source, .. } => {
+                reason_of(source)
+            }
         }
     }
 
@@ -65,8 +89,10 @@ impl DeliverError {
     fn words(&self) -> String {
         match self {
             Self::Log { source, .. } => format!("{self}: {source}"),
-            Self::NotMigrated { .. } => self.to_string(),
-            Self::Schema(source) | Self::Insert { source, .. } => {
+            Self::NotMigrated { .. } | Self::NoShard { .. } | Self::Unreadable { .. } => {
+                self.to_string()
+            }
+            Self::Schema(source) | Self::Insert { source, .. } | Self::Seal { source, .. } => {
                 format!("{self}: {}", describe(source))
             }
         }
@@ -82,12 +108,15 @@ impl Courier {
     ) -> Result<Self, ConnectError> {
         Ok(Self {
             spool,
-            client: store.connect()?,
-            statement: insert_statement(),
+            shards: Shards::connect(&store)?,
+            rows_statement: insert_statement(&store.local(TABLE)),
+            seal_statement: insert::seal_statement(&store.local(SEAL_TABLE)),
+            links_statement: insert::links_statement(&store.local(SUBJECT_TABLE)),
+            table: store.local(TABLE),
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
             settings,
             stop,
-            is_schema_known: false,
+            dead_in_a_row: 0,
         })
     }
 
@@ -108,13 +137,13 @@ impl Courier {
         loop {
             let is_stopping = self.stop.borrow_and_update().is_some();
             match self.deliver_next().await {
-                Ok(rows) => {
+                Ok(progress) => {
                     self.backoff.reset();
-                    if is_stopping && rows == 0 {
-                        return;
-                    }
-                    if !is_stopping && rows < BATCH_ROWS_MAX {
-                        self.linger().await;
+                    match progress {
+                        Progress::Nothing if is_stopping => return,
+                        Progress::Full => {}
+                        _ if is_stopping => {}
+                        Progress::Nothing | Progress::Some => self.linger().await,
                     }
                 }
                 Err(error) => self.retreat(&error).await,
@@ -122,69 +151,185 @@ impl Courier {
         }
     }
 
-    /// Sends one batch; returns how many rows it had, 0 when nothing waits.
-    async fn deliver_next(&mut self) -> Result<u64, DeliverError> {
+    /// Sends one batch.
+    async fn deliver_next(&mut self) -> Result<Progress, DeliverError> {
         let failed = |operation| move |source| DeliverError::Log { operation, source };
-        let Some(batch) = self
+        let Some(mut batch) = self
             .spool
             .next_batch()
             .map_err(failed("read the audit log"))?
         else {
-            return Ok(0);
+            return Ok(Progress::Nothing);
         };
-        self.require_schema().await?;
+        let shard = match batch.range.shard {
+            Some(shard) => shard,
+            None => self.shards.choose(&batch.range).await,
+        };
+        batch.range.shard = Some(shard);
+        let outcome = self.deliver(&batch, shard).await;
+        if outcome.is_err() {
+            self.shards.failed(shard);
+        }
+        outcome
+    }
+
+    async fn deliver(&mut self, batch: &Batch, shard: u32) -> Result<Progress, DeliverError> {
+        let failed = |operation| move |source| DeliverError::Log { operation, source };
+        self.require_schema(shard, batch).await?;
+        let client = self.client(shard, batch)?;
         self.spool
-            .pend(&batch)
+            .pend(batch)
             .map_err(failed("make a batch durable"))?;
+        if !batch.is_readable {
+            let token = batch.range.token();
+            let why = DeliverError::Unreadable { token };
+            self.put_aside(&client, batch, why).await?;
+            return Ok(Progress::Full);
+        }
         let started = Instant::now();
-        self.insert(&batch)
+        match self.insert_rows(&client, batch).await {
+            Ok(()) => {}
+            Err(error) if reason_of(&error) == FailureReason::Data => {
+                self.isolate(&client, batch, error).await?;
+                return Ok(Progress::Full);
+            }
+            Err(source) => return Err(insert_failed(batch, source)),
+        }
+        let seal = self.seal(&client, batch, Kind::Batch).await?;
+        self.tell_links(&client).await;
+        self.spool.counters.inserted(batch.rows, started.elapsed());
+        self.dead_in_a_row = 0;
+        self.spool
+            .delivered(batch, &seal)
+            .map_err(failed("move the audit log's cursor"))?;
+        Ok(if batch.rows < BATCH_ROWS_READY {
+            Progress::Some
+        } else {
+            Progress::Full
+        })
+    }
+
+    /// Who the pseudonyms are: beside the rows, and without holding them up.
+    async fn tell_links(&self, client: &Client) {
+        let links = self.spool.links.take();
+        if links.is_empty() {
+            return;
+        }
+        let timeout = self.settings.insert_timeout;
+        let told = insert::send_links(client, &self.links_statement, &links, timeout).await;
+        if let Err(error) = told {
+            self.spool.counters.insert_failed(reason_of(&error));
+            self.spool.links.give_back(links);
+        }
+    }
+
+    fn client(&self, shard: u32, batch: &Batch) -> Result<Client, DeliverError> {
+        let client = self.shards.client(shard).cloned();
+        client.ok_or_else(|| DeliverError::NoShard {
+            token: batch.range.token(),
+        })
+    }
+
+    async fn insert_rows(&self, client: &Client, batch: &Batch) -> Result<(), Error> {
+        let timeout = self.settings.insert_timeout;
+        let token = batch.range.token();
+        insert::send(client, &self.rows_statement, token, &batch.bytes, timeout).await
+    }
+
+    /// Chains and signs what was delivered, or put aside.
+    async fn seal(&self, client: &Client, batch: &Batch, kind: Kind) -> Result<Seal, DeliverError> {
+        let seal = Seal::new(
+            &batch.range,
+            kind,
+            batch.digests.clone(),
+            self.spool.last_seal(),
+            self.settings.signer.as_ref(),
+        );
+        let row = insert::seal_row(&seal);
+        let token = insert::seal_token(batch);
+        let timeout = self.settings.insert_timeout;
+        insert::send(client, &self.seal_statement, token, &row, timeout)
             .await
-            .map_err(|source| DeliverError::Insert {
+            .map_err(|source| DeliverError::Seal {
                 token: batch.range.token(),
                 source,
             })?;
-        self.spool.counters.inserted(batch.rows, started.elapsed());
+        Ok(seal)
+    }
+
+    /// ClickHouse refuses the rows themselves: halves the batch until one row is left, and puts
+    /// that one aside. A batch of which anything is stored keeps its token and is tried again.
+    async fn isolate(
+        &mut self,
+        client: &Client,
+        batch: &Batch,
+        refusal: Error,
+    ) -> Result<(), DeliverError> {
+        let failed = |operation| move |source| DeliverError::Log { operation, source };
+        self.spool.counters.insert_failed(FailureReason::Data);
+        let stored = insert::stored_rows(client, &self.table, &batch.range)
+            .await
+            .map_err(|source| insert_failed(batch, source))?;
+        if stored > 0 {
+            return Err(insert_failed(batch, refusal));
+        }
+        if batch.rows > 1 {
+            return self
+                .spool
+                .halve(batch)
+                .map_err(failed("halve a refused batch"));
+        }
+        let why = insert_failed(batch, refusal);
+        self.put_aside(client, batch, why).await
+    }
+
+    /// Takes a range of one row out of the log, into a file of its own.
+    async fn put_aside(
+        &mut self,
+        client: &Client,
+        batch: &Batch,
+        why: DeliverError,
+    ) -> Result<(), DeliverError> {
+        let failed = |operation| move |source| DeliverError::Log { operation, source };
+        let may_bury = self
+            .spool
+            .may_bury()
+            .map_err(failed("count the rows put aside"))?;
+        if !may_bury || self.dead_in_a_row >= DEAD_IN_A_ROW_MAX {
+            return Err(why);
+        }
+        let seal = self.seal(client, batch, Kind::Dead).await?;
         self.spool
-            .delivered(&batch)
-            .map_err(failed("move the audit log's cursor"))?;
-        Ok(batch.rows)
+            .buried(batch, &seal)
+            .map_err(failed("put a refused row aside"))?;
+        self.dead_in_a_row += 1;
+        tracing::error!(
+            row = batch.range.token(),
+            error = why.words(),
+            "audit delivery: a row is not taken; it is kept in the spool's `dead` folder"
+        );
+        Ok(())
     }
 
     /// Looks once whether the tables are as this version needs them: a row inserted before its
     /// roll-ups exist would never be counted in them.
-    async fn require_schema(&mut self) -> Result<(), DeliverError> {
-        if self.is_schema_known {
+    async fn require_schema(&mut self, shard: u32, batch: &Batch) -> Result<(), DeliverError> {
+        if self.shards.is_schema_known(shard) {
             return Ok(());
         }
-        let look = migrate::missing(&self.client);
+        let client = self.client(shard, batch)?;
+        let look = migrate::missing(&client);
         let missing = time::timeout(self.settings.insert_timeout, look)
             .await
-            .unwrap_or(Err(::clickhouse::error::Error::TimedOut))
+            .unwrap_or(Err(Error::TimedOut))
             .map_err(DeliverError::Schema)?;
         if !missing.is_empty() {
             return Err(DeliverError::NotMigrated {
                 missing: missing.len(),
             });
         }
-        self.is_schema_known = true;
+        self.shards.schema_is_known(shard);
         Ok(())
-    }
-
-    /// A synchronous insert: when it returns, ClickHouse has the batch and its roll-ups.
-    async fn insert(&self, batch: &Batch) -> ::clickhouse::error::Result<()> {
-        let timeout = Some(self.settings.insert_timeout);
-        let mut insert = self
-            .client
-            .insert_formatted_with(self.statement.as_str())
-            .with_setting("async_insert", "0")
-            .with_setting("insert_deduplicate", "1")
-            .with_setting("deduplicate_blocks_in_dependent_materialized_views", "1")
-            .with_setting("insert_deduplication_token", batch.range.token())
-            .with_timeouts(timeout, timeout);
-        for piece in batch.bytes.chunks(PIECE_BYTES) {
-            insert.send(Bytes::copy_from_slice(piece)).await?;
-        }
-        insert.end().await
     }
 
     /// Counts and reports a failure, then waits before the next try.
@@ -238,4 +383,11 @@ async fn deadline_of(mut stop: watch::Receiver<Option<Instant>>) {
     };
     let deadline = deadline.unwrap_or_else(Instant::now);
     time::sleep_until(deadline.into()).await;
+}
+
+fn insert_failed(batch: &Batch, source: Error) -> DeliverError {
+    DeliverError::Insert {
+        token: batch.range.token(),
+        source,
+    }
 }

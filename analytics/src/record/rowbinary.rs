@@ -4,36 +4,42 @@
 //! Only what the record needs; never a reader.
 
 /// A row under construction.
-pub(super) struct RowBuffer {
+pub(crate) struct RowBuffer {
     bytes: Vec<u8>,
 }
 
 impl RowBuffer {
-    pub(super) fn with_capacity(capacity_bytes: usize) -> Self {
+    pub(crate) fn with_capacity(capacity_bytes: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(capacity_bytes),
         }
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
     /// `UInt*`, `Int*`, `Enum8`, `Decimal`, `DateTime64`, `IPv6`, `FixedString`: the value's bytes.
-    pub(super) fn fixed<const N: usize>(&mut self, value: [u8; N]) {
+    pub(crate) fn fixed<const N: usize>(&mut self, value: [u8; N]) {
         self.bytes.extend_from_slice(&value);
     }
 
     /// `String` and `LowCardinality(String)`: LEB128 length, then at most `bytes_max` bytes of
     /// the text, cut at a character boundary.
-    pub(super) fn text(&mut self, value: &str, bytes_max: usize) {
+    pub(crate) fn text(&mut self, value: &str, bytes_max: usize) {
         let kept = bounded(value, bytes_max);
         self.count(kept.len());
         self.bytes.extend_from_slice(kept.as_bytes());
     }
 
+    /// `String`: LEB128 length, then the bytes.
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
+        self.count(value.len());
+        self.bytes.extend_from_slice(value);
+    }
+
     /// The element count of an `Array` or a `Map`, and the byte count of a `String`: LEB128.
-    pub(super) fn count(&mut self, count: usize) {
+    pub(crate) fn count(&mut self, count: usize) {
         let mut rest = count;
         while rest >= 0x80 {
             self.bytes.push((rest & 0x7f) as u8 | 0x80);
@@ -44,7 +50,7 @@ impl RowBuffer {
 }
 
 /// The longest prefix of `value` that has at most `bytes_max` bytes and ends between characters.
-pub(super) fn bounded(value: &str, bytes_max: usize) -> &str {
+pub(crate) fn bounded(value: &str, bytes_max: usize) -> &str {
     if value.len() <= bytes_max {
         return value;
     }

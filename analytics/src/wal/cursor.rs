@@ -9,6 +9,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 
 use super::{Position, directory::Directory};
+use crate::seal::Hash;
 
 const NAME: &str = "cursor.json";
 
@@ -20,6 +21,9 @@ pub(crate) struct Cursor {
     pub(crate) delivered: Position,
     /// Being sent, and perhaps already there.
     pub(crate) pending: Option<Range>,
+    /// The last seal, to which the next one is chained; zeros before the first.
+    #[serde(default, with = "hex")]
+    pub(crate) seal: Hash,
 }
 
 /// Rows of one epoch and one segment, both ends included. A range, once named, is immutable.
@@ -30,6 +34,10 @@ pub(crate) struct Range {
     pub(crate) epoch: u32,
     pub(crate) first_seq: u64,
     pub(crate) last_seq: u64,
+    /// Where it is being sent: a retry must reach the same shard, for only that one knows the
+    /// token.
+    #[serde(default)]
+    pub(crate) shard: Option<u32>,
 }
 
 impl Range {
@@ -79,5 +87,23 @@ impl Cursor {
     /// Makes the cursor durable.
     pub(crate) fn store(&self, directory: &Directory) -> io::Result<()> {
         directory.replace(NAME, &serde_json::to_vec(self)?)
+    }
+}
+
+/// A hash as hexadecimal text.
+mod hex {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::{hex, seal::Hash};
+
+    pub(super) fn serialize<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(hash))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Hash, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        hex::decode(&text).ok_or_else(|| D::Error::custom("this is not a hash"))
     }
 }

@@ -157,6 +157,9 @@ pub(crate) fn epoch_of(path: &Path) -> Option<u32> {
 
 /// A file system without reservations (some network and overlay ones) meets a full disk later.
 fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
     match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
         Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
         Err(error) => Err(error.into()),

@@ -6,7 +6,6 @@
 use std::{
     collections::VecDeque,
     io,
-    path::Path,
     sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::SystemTime,
 };
@@ -16,18 +15,18 @@ use tokio::sync::Notify;
 use super::{
     Position,
     backlog::Backlog,
+    batch::{BATCH_ROWS_READY, Batch},
     cursor::{Cursor, Range},
+    dead,
     directory::Directory,
-    frame::HEAD_BYTES,
-    recovery,
+    intents, recovery, seals,
     segment::Segment,
 };
-use crate::stats::{Counters, Stats};
-
-/// Most rows of one batch. From this many undelivered rows on the delivery does not wait.
-pub(crate) const BATCH_ROWS_MAX: u64 = 10_000;
-/// Most bytes of one batch, so that long rows do not make a batch grow without bound.
-pub(crate) const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+use crate::{
+    seal::{Hash, Seal},
+    stats::{Counters, Stats},
+    subject::Links,
+};
 
 /// The log's state.
 pub(crate) struct Spool {
@@ -37,6 +36,10 @@ pub(crate) struct Spool {
     pub(crate) counters: Counters,
     /// Told when a whole batch is waiting.
     pub(crate) batch_ready: Notify,
+    /// Told when there may be room again for those who wait for it.
+    pub(crate) room: Notify,
+    /// Who the pseudonyms of the rows are.
+    pub(crate) links: Links,
 }
 
 struct State {
@@ -46,16 +49,6 @@ struct State {
     offset: u64,
     cursor: Cursor,
     backlog: Backlog,
-}
-
-/// A range and its rows' bytes, as ClickHouse will read them.
-pub(crate) struct Batch {
-    pub(crate) range: Range,
-    pub(crate) rows: u64,
-    pub(crate) bytes: Vec<u8>,
-    segment: Segment,
-    /// Where the row after the batch starts in its segment.
-    end_offset: u64,
 }
 
 impl Spool {
@@ -83,6 +76,20 @@ impl Spool {
             }),
             counters,
             batch_ready: Notify::new(),
+            room: Notify::new(),
+            links: Links::default(),
+        })
+    }
+
+    /// The rows that stand for calls of which an earlier process has left no record.
+    pub(crate) fn left_intents(&self) -> io::Result<Vec<Vec<u8>>> {
+        let state = self.state();
+        intents::left(&self.directory, |row| {
+            let in_segment = |segment: &Segment| {
+                segment.epoch == row.epoch
+                    && (segment.first_seq..segment.end_seq()).contains(&row.seq)
+            };
+            row <= state.cursor.delivered || state.segments.iter().any(in_segment)
         })
     }
 
@@ -128,7 +135,7 @@ impl Spool {
         counters.written_rows.fetch_add(rows, Relaxed);
         counters.unsent_bytes.fetch_add(bytes, Relaxed);
         let unsent_before = counters.unsent_rows.fetch_add(rows, Relaxed);
-        if unsent_before + rows >= BATCH_ROWS_MAX {
+        if unsent_before + rows >= BATCH_ROWS_READY {
             self.batch_ready.notify_one();
         }
     }
@@ -147,32 +154,76 @@ impl Spool {
         if offset >= segment.bytes {
             return Ok(None);
         }
-        read_batch(segment, offset, cursor).map(Some)
+        Batch::read(segment, offset, cursor).map(Some)
+    }
+
+    /// The seal of the last range that went to ClickHouse; zeros before the first.
+    pub(crate) fn last_seal(&self) -> Hash {
+        self.state().cursor.seal
     }
 
     /// Makes the batch's rows and its range durable. Only then may its first byte be sent.
     pub(crate) fn pend(&self, batch: &Batch) -> io::Result<()> {
-        let mut cursor = self.state().cursor.clone();
-        if cursor.pending.as_ref() == Some(&batch.range) {
+        let is_pending = self.state().cursor.pending.as_ref() == Some(&batch.range);
+        if is_pending {
             return Ok(());
         }
         batch.segment.sync()?;
-        cursor.pending = Some(batch.range.clone());
+        self.pend_range(batch.range.clone())
+    }
+
+    /// Sends the first half of the pending range by itself. Only for a range of which nothing is
+    /// in ClickHouse: its token is given up.
+    pub(crate) fn halve(&self, batch: &Batch) -> io::Result<()> {
+        let range = &batch.range;
+        self.pend_range(Range {
+            last_seq: range.first_seq + (range.last_seq - range.first_seq) / 2,
+            ..range.clone()
+        })
+    }
+
+    fn pend_range(&self, range: Range) -> io::Result<()> {
+        let cursor = Cursor {
+            pending: Some(range),
+            ..self.state().cursor.clone()
+        };
         cursor.store(&self.directory)?;
         self.state().cursor = cursor;
         Ok(())
     }
 
-    /// ClickHouse has acknowledged the batch: moves the cursor.
+    /// ClickHouse has acknowledged the batch and its seal: moves the cursor.
     ///
     /// # Errors
     /// The cursor could not be made durable. The batch then counts as undelivered; sending it
     /// again is harmless, as its token is known.
-    pub(crate) fn delivered(&self, batch: &Batch) -> io::Result<()> {
+    pub(crate) fn delivered(&self, batch: &Batch, seal: &Seal) -> io::Result<()> {
+        self.advance(batch, seal)?;
+        self.counters.delivered_rows.fetch_add(batch.rows, Relaxed);
+        Ok(())
+    }
+
+    /// Whether one more row may be put aside.
+    pub(crate) fn may_bury(&self) -> io::Result<bool> {
+        Ok(dead::count(&self.directory)? < dead::ROWS_MAX)
+    }
+
+    /// ClickHouse has the seal of a row that it refuses: keeps the row in a file of its own, and
+    /// moves the cursor past it.
+    pub(crate) fn buried(&self, batch: &Batch, seal: &Seal) -> io::Result<()> {
+        dead::bury(&self.directory, batch)?;
+        self.advance(batch, seal)?;
+        self.counters.dead_rows.fetch_add(batch.rows, Relaxed);
+        Ok(())
+    }
+
+    fn advance(&self, batch: &Batch, seal: &Seal) -> io::Result<()> {
         let cursor = Cursor {
             delivered: batch.range.last(),
             pending: None,
+            seal: seal.seal,
         };
+        seals::append(&self.directory, seal)?;
         cursor.store(&self.directory)?;
         let mut state = self.state();
         state.cursor = cursor;
@@ -181,7 +232,6 @@ impl Spool {
         let is_all = state.segments.len() == 1 && state.front_is_delivered();
         state.backlog.delivered(batch.range.last(), is_all);
         let counters = &self.counters;
-        counters.delivered_rows.fetch_add(batch.rows, Relaxed);
         counters.unsent_rows.fetch_sub(batch.rows, Relaxed);
         counters.unsent_bytes.fetch_sub(sent_bytes, Relaxed);
         Ok(())
@@ -194,6 +244,7 @@ impl Spool {
             match segment.retire() {
                 Ok(()) => {
                     self.counters.wal_bytes.fetch_sub(segment.bytes, Relaxed);
+                    self.room.notify_waiters();
                 }
                 // It still takes its space, and goes when the log is opened next.
                 Err(error) => {
@@ -225,58 +276,4 @@ impl State {
         }
         taken
     }
-}
-
-/// Reads the rows from `offset` on: the pending range, else as many as a batch may have.
-fn read_batch(segment: Segment, offset: u64, cursor: Cursor) -> io::Result<Batch> {
-    let first_seq = cursor.next_seq(segment.epoch, segment.first_seq);
-    let pending = cursor.pending;
-    let wanted = match &pending {
-        Some(range) if range.starts_at(&segment.gateway, segment.epoch, first_seq) => {
-            range.last_seq - first_seq + 1
-        }
-        Some(range) => {
-            return Err(unreadable(
-                &segment.path,
-                &format!("pending range {}", range.token()),
-            ));
-        }
-        None => (segment.end_seq() - first_seq).min(BATCH_ROWS_MAX),
-    };
-    let mut frames = segment.frames_from(offset, first_seq)?;
-    let mut bytes = Vec::new();
-    let mut rows = 0;
-    while rows < wanted {
-        let is_long = pending.is_none() && bytes.len() >= BATCH_BYTES_MAX;
-        if is_long {
-            break;
-        }
-        let Some((_, row)) = frames.next()? else {
-            return Err(unreadable(
-                &segment.path,
-                &format!("row {}", first_seq + rows),
-            ));
-        };
-        bytes.extend_from_slice(row);
-        rows += 1;
-    }
-    let end_offset = offset + bytes.len() as u64 + rows * HEAD_BYTES as u64;
-    let range = Range {
-        gateway: segment.gateway.clone(),
-        epoch: segment.epoch,
-        first_seq,
-        last_seq: first_seq + rows - 1,
-    };
-    Ok(Batch {
-        range,
-        rows,
-        bytes,
-        segment,
-        end_offset,
-    })
-}
-
-fn unreadable(path: &Path, what: &str) -> io::Error {
-    let text = format!("{what} cannot be read from {}", path.display());
-    io::Error::new(io::ErrorKind::InvalidData, text)
 }

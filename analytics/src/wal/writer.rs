@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Position,
     frame::{self, ROW_BYTES_MAX},
+    intents::Intents,
     segment::Segment,
     spool::Spool,
 };
@@ -37,12 +38,20 @@ const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 /// Time between two tries to go on after a failed write.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
+/// Tells a row's number, or why it has none.
+pub(crate) type Written = oneshot::Sender<Result<u64, AppendError>>;
+
 /// What a request hands to the writer.
 pub(crate) enum Entry {
     Row {
         row: Vec<u8>,
-        written: oneshot::Sender<Result<u64, AppendError>>,
+        /// The intent that ends with this record.
+        ends: Option<u64>,
+        /// Who waits for the row's number; nobody under `ack: memory`.
+        written: Option<Written>,
     },
+    /// A row that stands for a call from its beginning to its record; its number is not the row's.
+    Intent { row: Vec<u8>, written: Written },
     /// Look at the state again.
     Wake,
 }
@@ -84,50 +93,88 @@ impl Drop for ClosedOnDrop {
     }
 }
 
+/// What the writer is asked to write, and how.
+pub(crate) struct Terms {
+    pub(crate) gateway: Arc<str>,
+    pub(crate) epoch: u32,
+    pub(crate) segment_bytes: u64,
+    /// Rows are on the disk before they are acknowledged.
+    pub(crate) is_synced: bool,
+}
+
 /// The writer's own state.
 pub(crate) struct Writer {
     queue: mpsc::Receiver<Entry>,
     spool: Arc<Spool>,
     switches: Arc<Switches>,
-    gateway: Arc<str>,
-    segment_bytes: u64,
+    terms: Terms,
     next: Position,
     file: File,
     /// Whole bytes in the segment, and those of its header alone.
     file_bytes: u64,
     header_bytes: u64,
     frames: Vec<u8>,
-    waiting: Vec<oneshot::Sender<Result<u64, AppendError>>>,
+    waiting: Vec<Option<Written>>,
+    intents: Intents,
+    begun: Vec<(u64, Written)>,
 }
 
 impl Writer {
-    /// Makes the epoch's first segment.
+    /// Makes the epoch's first segment, whose first rows are those that stand for calls of which
+    /// an earlier process has left no record.
     pub(crate) fn begin(
         queue: mpsc::Receiver<Entry>,
         spool: Arc<Spool>,
         switches: Arc<Switches>,
-        gateway: Arc<str>,
-        epoch: u32,
-        segment_bytes: u64,
+        terms: Terms,
     ) -> io::Result<Self> {
-        let next = Position { epoch, seq: 1 };
-        let (segment, file) =
-            Segment::create(spool.directory().path(), &gateway, next, segment_bytes)?;
+        let left = spool.left_intents()?;
+        let is_synced = terms.is_synced;
+        let intents = Intents::begin(spool.directory(), terms.epoch, left, is_synced)?;
+        let next = Position {
+            epoch: terms.epoch,
+            seq: 1,
+        };
+        let (segment, file) = create(&spool, &terms, next)?;
         let header_bytes = segment.header_bytes;
         spool.began(segment);
-        Ok(Self {
+        let mut writer = Self {
             queue,
             spool,
             switches,
-            gateway,
-            segment_bytes,
+            terms,
             next,
             file,
             file_bytes: header_bytes,
             header_bytes,
             frames: Vec::with_capacity(DRAIN_BYTES_MAX),
             waiting: Vec::with_capacity(DRAIN_ROWS_MAX),
-        })
+            intents,
+            begun: Vec::new(),
+        };
+        writer.record_left()?;
+        Ok(writer)
+    }
+
+    /// Whatever was under way when a process ended was made, and nobody knows how it ended.
+    fn record_left(&mut self) -> io::Result<()> {
+        let left = self.intents.open();
+        for chunk in left.chunks(DRAIN_ROWS_MAX) {
+            for (number, row) in chunk {
+                self.spool.counters.accepted_rows.fetch_add(1, Relaxed);
+                self.take(row, Some(*number), None);
+            }
+            self.write_all()?;
+            self.wrote();
+            self.intents.settle(self.spool.directory())?;
+        }
+        if !left.is_empty() {
+            tracing::warn!(
+                calls = left.len(),
+                "audit log: calls were under way when the process before this one ended"
+            );
+        }
+        Ok(())
     }
 
     /// Runs until the log is closed or every handle to it is gone.
@@ -157,25 +204,41 @@ impl Writer {
     fn drain(&mut self, first: Entry) {
         let mut entry = Some(first);
         while let Some(taken) = entry {
-            if let Entry::Row { row, written } = taken {
-                self.take(&row, written);
+            match taken {
+                Entry::Row { row, ends, written } => self.take(&row, ends, written),
+                Entry::Intent { row, written } => self.intend(row, written),
+                Entry::Wake => {}
             }
-            let is_full =
-                self.waiting.len() >= DRAIN_ROWS_MAX || self.frames.len() >= DRAIN_BYTES_MAX;
+            let is_full = self.waiting.len() + self.begun.len() >= DRAIN_ROWS_MAX
+                || self.frames.len() >= DRAIN_BYTES_MAX;
             entry = if is_full {
                 None
             } else {
                 self.queue.try_recv().ok()
             };
         }
-        if !self.waiting.is_empty() {
+        if !self.waiting.is_empty() || !self.begun.is_empty() {
             self.write();
         }
     }
 
+    /// Takes a row that stands for a call, or refuses it.
+    fn intend(&mut self, row: Vec<u8>, written: Written) {
+        let row_bytes = row.len();
+        if self.switches.failed.load(Relaxed) {
+            self.refuse(Some(written), AppendError::Failed);
+        } else if row_bytes > ROW_BYTES_MAX {
+            self.refuse(Some(written), AppendError::RowTooLong { row_bytes });
+        } else if let Some(number) = self.intents.begins(row) {
+            self.begun.push((number, written));
+        } else {
+            self.refuse(Some(written), AppendError::Full);
+        }
+    }
+
     /// Frames one row, or refuses it.
-    fn take(&mut self, row: &[u8], written: oneshot::Sender<Result<u64, AppendError>>) {
-        let row_bytes = frame::identity_bytes(&self.gateway) + row.len();
+    fn take(&mut self, row: &[u8], ends: Option<u64>, written: Option<Written>) {
+        let row_bytes = frame::identity_bytes(&self.terms.gateway) + row.len();
         let log_bytes = self.spool.wal_bytes() + self.frames.len() as u64;
         let refusal = if self.switches.failed.load(Relaxed) {
             Some(AppendError::Failed)
@@ -191,36 +254,71 @@ impl Writer {
             return;
         }
         let seq = self.next.seq + self.waiting.len() as u64;
-        frame::push(&mut self.frames, &self.gateway, self.next.epoch, seq, row);
+        frame::push(
+            &mut self.frames,
+            &self.terms.gateway,
+            self.next.epoch,
+            seq,
+            row,
+        );
+        if let Some(number) = ends {
+            self.intents.ends(number, seq);
+        }
         self.waiting.push(written);
     }
 
     /// Writes the framed rows and answers those who wait for them.
     fn write(&mut self) {
-        let outcome = self.rotate_if_full().and_then(|()| {
-            self.file.write_all(&self.frames)?;
-            Ok(())
-        });
-        let bytes = self.frames.len() as u64;
-        self.frames.clear();
-        if let Err(error) = outcome {
+        if let Err(error) = self.write_all() {
             self.fail(error);
             return;
         }
+        self.wrote();
+        for (number, written) in self.begun.drain(..) {
+            // Whoever waited may have gone; the row stays until the end of the process.
+            let _ = written.send(Ok(number));
+        }
+        if let Err(error) = self.intents.settle(self.spool.directory()) {
+            self.fail(error);
+        }
+    }
+
+    /// Intents first: what ends one is written behind the note that it does.
+    fn write_all(&mut self) -> io::Result<()> {
+        self.intents.write()?;
+        if self.frames.is_empty() {
+            return Ok(());
+        }
+        self.rotate_if_full()?;
+        self.file.write_all(&self.frames)?;
+        if self.terms.is_synced {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    fn wrote(&mut self) {
+        let bytes = self.frames.len() as u64;
+        self.frames.clear();
         let first = self.next;
         let rows = self.waiting.len() as u64;
+        if rows == 0 {
+            return;
+        }
         self.file_bytes += bytes;
         self.next.seq += rows;
         self.spool.wrote(first, rows, bytes);
         for (seq, written) in (first.seq..).zip(self.waiting.drain(..)) {
-            // Whoever waited may have gone; the row stays.
-            let _ = written.send(Ok(seq));
+            if let Some(written) = written {
+                // Whoever waited may have gone; the row stays.
+                let _ = written.send(Ok(seq));
+            }
         }
     }
 
     fn rotate_if_full(&mut self) -> io::Result<()> {
         let is_empty = self.file_bytes == self.header_bytes;
-        let would_fit = self.file_bytes + self.frames.len() as u64 <= self.segment_bytes;
+        let would_fit = self.file_bytes + self.frames.len() as u64 <= self.terms.segment_bytes;
         if is_empty || would_fit {
             return Ok(());
         }
@@ -229,9 +327,7 @@ impl Writer {
 
     /// Goes on in a new segment and gives the old one's unused space back.
     fn rotate(&mut self) -> io::Result<()> {
-        let directory = self.spool.directory().path();
-        let (segment, file) =
-            Segment::create(directory, &self.gateway, self.next, self.segment_bytes)?;
+        let (segment, file) = create(&self.spool, &self.terms, self.next)?;
         let left = std::mem::replace(&mut self.file, file);
         left.set_len(self.file_bytes)?;
         self.file_bytes = segment.header_bytes;
@@ -244,8 +340,13 @@ impl Writer {
     fn fail(&mut self, error: io::Error) {
         tracing::error!(%error, rows = self.waiting.len(), "audit log: rows could not be written; refusing calls");
         self.switches.failed.store(true, Relaxed);
+        self.frames.clear();
+        self.intents.abandon();
         let error = Arc::new(error);
-        for written in std::mem::take(&mut self.waiting) {
+        let begun = std::mem::take(&mut self.begun);
+        let begun = begun.into_iter().map(|(_, written)| Some(written));
+        let waiting = std::mem::take(&mut self.waiting);
+        for written in waiting.into_iter().chain(begun) {
             self.refuse(written, AppendError::Write(Arc::clone(&error)));
         }
     }
@@ -255,13 +356,18 @@ impl Writer {
         while !self.switches.closing.load(Relaxed) {
             thread::sleep(RETRY_EVERY);
             while let Ok(entry) = self.queue.try_recv() {
-                if let Entry::Row { written, .. } = entry {
-                    self.refuse(written, AppendError::Failed);
+                match entry {
+                    Entry::Row { written, .. } => self.refuse(written, AppendError::Failed),
+                    Entry::Intent { written, .. } => {
+                        self.refuse(Some(written), AppendError::Failed);
+                    }
+                    Entry::Wake => {}
                 }
             }
             match self.resume() {
                 Ok(()) => {
                     self.switches.failed.store(false, Relaxed);
+                    self.spool.room.notify_waiters();
                     tracing::info!("audit log: rows can be written again");
                     return;
                 }
@@ -274,14 +380,22 @@ impl Writer {
     /// one if it has no row yet, for the new one would bear its name.
     fn resume(&mut self) -> io::Result<()> {
         self.file.set_len(self.file_bytes)?;
+        // A row that was not written has left its number to another one.
+        self.intents.rewrite(self.spool.directory())?;
         if self.file_bytes > self.header_bytes {
             return self.rotate();
         }
         self.file.seek(SeekFrom::Start(self.file_bytes)).map(drop)
     }
 
-    fn refuse(&self, written: oneshot::Sender<Result<u64, AppendError>>, refusal: AppendError) {
-        self.spool.counters.refused_rows.fetch_add(1, Relaxed);
+    fn refuse(&self, written: Option<Written>, refusal: AppendError) {
+        let counters = &self.spool.counters;
+        let Some(written) = written else {
+            // Its call has long been answered.
+            counters.dropped_rows.fetch_add(1, Relaxed);
+            return;
+        };
+        counters.refused_rows.fetch_add(1, Relaxed);
         // Whoever waited may have gone; the refusal is counted.
         let _ = written.send(Err(refusal));
     }
@@ -296,4 +410,14 @@ impl Writer {
             tracing::error!(%error, "audit log: could not be synced at its end");
         }
     }
+}
+
+/// Makes a segment; under `ack: synced` its name must survive the loss of power, too.
+fn create(spool: &Spool, terms: &Terms, first: Position) -> io::Result<(Segment, File)> {
+    let directory = spool.directory();
+    let made = Segment::create(directory.path(), &terms.gateway, first, terms.segment_bytes)?;
+    if terms.is_synced {
+        directory.sync()?;
+    }
+    Ok(made)
 }

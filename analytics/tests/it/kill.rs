@@ -44,7 +44,7 @@ async fn write_for_ever(dir: &Path) {
         let log = log.clone();
         tasks.spawn(async move {
             for n in 0.. {
-                let event = log.append(call(n).encode()).await.unwrap();
+                let event = log.append(call(n).encode()).await.unwrap().unwrap();
                 // One write: lines of several tasks must not mix.
                 let line = format!("acknowledged {event}\n");
                 std::io::stdout().write_all(line.as_bytes()).unwrap();

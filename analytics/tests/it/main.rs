@@ -8,10 +8,14 @@
 )]
 
 mod delivery;
+mod intents;
 mod kill;
+mod places;
 mod record;
+mod refused;
 mod sample;
 mod schema;
 mod store;
 mod trail;
+mod verify;
 mod wal;

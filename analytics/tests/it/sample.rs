@@ -83,7 +83,7 @@ pub(crate) fn open(dir: &Path) -> Log {
 pub(crate) async fn append(log: &Log, rows: std::ops::Range<u64>) -> Vec<EventId> {
     let mut events = Vec::new();
     for n in rows {
-        events.push(log.append(call(n).encode()).await.unwrap());
+        events.push(log.append(call(n).encode()).await.unwrap().unwrap());
     }
     events
 }

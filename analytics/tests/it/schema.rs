@@ -27,8 +27,12 @@ async fn migrations_apply_once_and_a_dry_run_applies_nothing() {
     assert_eq!(
         tables,
         [
+            "audit_erasure",
             "audit_log",
+            "audit_seal",
+            "price_book",
             "schema_migrations",
+            "subject",
             "usage_1h",
             "usage_1h_mv",
             "usage_1m",
@@ -73,8 +77,27 @@ async fn another_database_works_and_a_strange_one_is_refused() {
 
     store.database = "x; DROP DATABASE trail_2".to_owned();
     let refused = migrate(&store, false).await;
-    assert!(
-        matches!(refused, Err(MigrateError::Database(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(MigrateError::Name(_))), "{refused:?}");
+}
+
+/// The engine has no Keeper to make a cluster's tables with, but it reads every statement.
+#[tokio::test]
+async fn a_cluster_gets_statements_that_the_engine_reads() {
+    let running = RunningStore::start();
+    let mut store = running.store();
+    store.cluster = Some("main".to_owned());
+    let client = running.client().with_database("default");
+    let mut tables = 0;
+    for statement in MIGRATIONS.iter().flat_map(|one| one.statements(&store)) {
+        assert!(statement.contains("ON CLUSTER main"), "{statement}");
+        assert!(!statement.contains("{{"), "{statement}");
+        tables += usize::from(statement.contains("ENGINE = Replicated"));
+        let explained: Vec<String> = client
+            .query_raw(&format!("EXPLAIN AST {statement}"))
+            .fetch_all()
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        assert!(explained[0].starts_with("Create"), "{explained:?}");
+    }
+    assert_eq!(tables, 7);
 }

@@ -10,13 +10,17 @@ use std::{
 
 use gantry_analytics::{
     EventId, Log,
-    log::{AppendError, OpenError, Settings},
+    log::{Ack, AppendError, OnFull, OpenError, Settings},
     wal::{ROW_BYTES_MAX, replay},
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
 
-use crate::sample::{append, call, close, open, settings, until};
+use crate::{
+    delivery::{LIMIT, deliver},
+    sample::{append, call, close, open, settings, until},
+    store::RunningStore,
+};
 
 fn rows_in(dir: &Path) -> Vec<(EventId, Vec<u8>)> {
     let mut rows = Vec::new();
@@ -56,7 +60,7 @@ fn small_segments(dir: &Path) -> Settings {
 
 async fn append_all(log: &Log, rows: &[Vec<u8>]) {
     for (row, seq) in rows.iter().zip(1..) {
-        let event = log.append(row.clone()).await.unwrap();
+        let event = log.append(row.clone()).await.unwrap().unwrap();
         assert_eq!(event.seq, seq);
     }
 }
@@ -97,7 +101,7 @@ proptest! {
         // The next process sees the same rows and adds its own.
         let log = open(dir.path());
         prop_assert_eq!(log.stats().unsent_rows, read.len() as u64);
-        let next = block_on(log.append(b"next".to_vec())).unwrap();
+        let next = block_on(log.append(b"next".to_vec())).unwrap().unwrap();
         prop_assert!(read.iter().all(|(event, _)| event.epoch < next.epoch));
         prop_assert_eq!(log.stats().unsent_rows, read.len() as u64 + 1);
         close(log);
@@ -199,7 +203,7 @@ async fn two_logs_of_one_gateway_that_begin_in_the_same_second_share_no_epoch() 
         let mut settings = Settings::new(own, "gw-1");
         settings.beside = Some(other.clone());
         let log = Log::open(settings).unwrap();
-        epochs.push(log.append(b"row".to_vec()).await.unwrap().epoch);
+        epochs.push(log.append(b"row".to_vec()).await.unwrap().unwrap().epoch);
         logs.push(log);
     }
     assert!(epochs[0] < epochs[1], "{epochs:?}");
@@ -258,7 +262,7 @@ async fn a_disk_that_refuses_is_told_and_recovers() {
         log.accepting()
     })
     .await;
-    let event = log.append(call(written).encode()).await.unwrap();
+    let event = log.append(call(written).encode()).await.unwrap().unwrap();
     assert_eq!(event.seq, written + 1, "a refused row takes no number");
     close(log);
     assert_eq!(rows_in(&dir).len() as u64, written + 1);
@@ -273,7 +277,7 @@ async fn rows_too_long_and_rows_too_late_are_refused() {
         matches!(refusal, Err(AppendError::RowTooLong { .. })),
         "{refusal:?}"
     );
-    let event = log.append(b"fits".to_vec()).await.unwrap();
+    let event = log.append(b"fits".to_vec()).await.unwrap().unwrap();
     assert_eq!(event.seq, 1);
     log.close(Duration::from_secs(10));
     assert!(!log.accepting());
@@ -319,5 +323,81 @@ async fn a_segment_of_damage_is_set_aside_and_its_rows_counted() {
         (stats.unsent_rows, stats.lost_rows),
         (readable, 30 - readable)
     );
+    close(log);
+}
+
+#[tokio::test]
+async fn each_acknowledgement_keeps_its_rows() {
+    for ack in [Ack::Memory, Ack::Written, Ack::Synced] {
+        let dir = tempdir().unwrap();
+        let log = Log::open(Settings {
+            ack,
+            ..small_segments(dir.path())
+        })
+        .unwrap();
+        for n in 0..100 {
+            let event = log.append(call(n).encode()).await.unwrap();
+            // Nobody waits for the number of a row that is acknowledged from memory.
+            assert_eq!(event.is_some(), ack != Ack::Memory);
+        }
+        close(log);
+        assert_eq!(rows_in(dir.path()).len(), 100, "{ack:?}");
+    }
+}
+
+fn full(dir: &Path, on_full: OnFull) -> Settings {
+    Settings {
+        bytes_max: 64 * 1024,
+        on_full,
+        ..settings(dir)
+    }
+}
+
+#[tokio::test]
+async fn a_full_log_refuses_or_lets_calls_go_as_it_was_told() {
+    for on_full in [OnFull::FailClosed, OnFull::Degrade] {
+        let dir = tempdir().unwrap();
+        let log = Log::open(full(dir.path(), on_full)).unwrap();
+        let mut taken = 0;
+        while log.accepting() {
+            assert!(log.admit().await);
+            log.append(call(taken).encode()).await.unwrap();
+            taken += 1;
+        }
+        assert_eq!(log.admit().await, on_full == OnFull::Degrade);
+        let mut unrecorded = 0;
+        for n in 0..100 {
+            match log.append(call(n).encode()).await {
+                Ok(Some(_)) => taken += 1,
+                Ok(None) => unrecorded += 1,
+                Err(refusal) => assert!(matches!(refusal, AppendError::Full), "{refusal:?}"),
+            }
+        }
+        assert_eq!(unrecorded > 0, on_full == OnFull::Degrade);
+        assert_eq!(log.stats().dropped_rows, unrecorded);
+        close(log);
+        assert_eq!(rows_in(dir.path()).len() as u64, taken);
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_call_goes_on_when_there_is_room() {
+    let running = RunningStore::start_migrated().await;
+    let dir = tempdir().unwrap();
+    let log = Log::open(full(dir.path(), OnFull::Block)).unwrap();
+    let mut taken = 0;
+    while log.accepting() {
+        log.append(call(taken).encode()).await.unwrap();
+        taken += 1;
+    }
+    let waiting = {
+        let log = log.clone();
+        tokio::spawn(async move { log.admit().await })
+    };
+    let delivery = deliver(&log, running.store());
+    assert!(waiting.await.unwrap());
+    log.append(call(taken).encode()).await.unwrap();
+    delivery.stop(LIMIT);
+    running.assert_exactly(taken + 1).await;
     close(log);
 }

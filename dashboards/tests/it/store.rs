@@ -50,7 +50,7 @@ impl RunningStore {
     /// Runs statements that write.
     pub(crate) async fn execute(&self, statement: &str) {
         let client = clickhouse::Client::default()
-            .with_url(&self.store.url)
+            .with_url(&self.store.shards[0][0])
             .with_user("gantry")
             .with_password(PASSWORD)
             .with_database("gantry");

@@ -33,6 +33,10 @@ enum Command {
     Check(gantry::cli::check::Arguments),
     /// Explains what the access rules decide about a call, and by which rule.
     Explain(gantry::cli::explain::Arguments),
+    /// Scans JSON lines of MCP messages with the guardrails.
+    Scan(gantry::cli::scan::Arguments),
+    /// Writes a lockfile of the definitions that the servers list.
+    Pin(gantry::cli::pin::Arguments),
     /// Prints the JSON Schema of the configuration.
     Schema {
         /// Prints the reference in Markdown instead.
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Command::Run { config, upgrade } => gantry::cli::run::run(&config, upgrade),
         Command::Check(arguments) => gantry::cli::check::run(&arguments),
         Command::Explain(arguments) => gantry::cli::explain::run(&arguments),
+        Command::Scan(arguments) => gantry::cli::scan::run(&arguments),
+        Command::Pin(arguments) => gantry::cli::pin::run(&arguments),
         Command::Schema { reference } => gantry::cli::schema::run(reference),
         Command::Audit { command } => gantry::cli::audit::run(command),
     }

@@ -56,7 +56,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["config", "telemetry", "auth", "policy", "limits", "server"],
+        &[
+            "config",
+            "telemetry",
+            "auth",
+            "policy",
+            "limits",
+            "guardrails",
+            "server",
+        ],
     ),
 ];
 

@@ -20,13 +20,22 @@ use crate::{command, http};
 
 pub(crate) const DIRECT: &str = "direct";
 pub(crate) const PASS_THROUGH: &str = "pass-through";
+/// Gantry without an audit trail.
+const GANTRY_UNRECORDED: &str = "gantry-unrecorded";
 /// Gantry, its audit trail kept on disk.
 const GANTRY_SPOOL: &str = "gantry-spool";
 /// Gantry, its audit trail delivered to a store.
 const GANTRY: &str = "gantry";
 /// As `gantry-spool`, with callers that show tokens, and as many rules of access and limits as a large site has.
 const GANTRY_RULES: &str = "gantry-rules";
-pub(crate) const NAMES: [&str; 5] = [DIRECT, PASS_THROUGH, GANTRY_SPOOL, GANTRY_RULES, GANTRY];
+pub(crate) const NAMES: [&str; 6] = [
+    DIRECT,
+    PASS_THROUGH,
+    GANTRY_UNRECORDED,
+    GANTRY_SPOOL,
+    GANTRY_RULES,
+    GANTRY,
+];
 
 /// Rules of `gantry-rules`, of access and of limits each: all but a few of them are about other tools and agents.
 const RULES: usize = 500;
@@ -47,7 +56,10 @@ pub(crate) fn packages(left_out: &BTreeSet<&str>) -> &'static [&'static str] {
     let kept = |name| !left_out.contains(name);
     if kept(GANTRY) {
         &["gantry-loadtest", "gantry", "gantry-store"]
-    } else if kept(GANTRY_SPOOL) || kept(GANTRY_RULES) {
+    } else if [GANTRY_UNRECORDED, GANTRY_SPOOL, GANTRY_RULES]
+        .into_iter()
+        .any(kept)
+    {
         &["gantry-loadtest", "gantry"]
     } else {
         &["gantry-loadtest"]
@@ -71,6 +83,7 @@ pub(crate) struct Field {
     bins: PathBuf,
     out: PathBuf,
     upstream: String,
+    store: Option<String>,
     /// The store's, known to this run only.
     password: String,
 }
@@ -97,15 +110,19 @@ impl Field {
             bins: bins.to_owned(),
             out: out.to_owned(),
             upstream,
+            store: None,
             password: password(),
         };
         for name in NAMES.into_iter().filter(|name| !left_out.contains(name)) {
             match name {
                 PASS_THROUGH => field.enter_pass_through()?,
-                GANTRY_SPOOL | GANTRY_RULES => field.enter_gantry(name, None)?,
+                GANTRY_UNRECORDED | GANTRY_SPOOL | GANTRY_RULES => {
+                    field.enter_gantry(name, None)?
+                }
                 GANTRY => {
                     let store = field.start_store(cache)?;
                     field.enter_gantry(name, Some(&store))?;
+                    field.store = Some(store);
                 }
                 _ => field.contestants.push(Contestant {
                     name,
@@ -116,6 +133,12 @@ impl Field {
             }
         }
         Ok(field)
+    }
+
+    /// The store's URL and password, where it takes part.
+    pub(crate) fn store(&self) -> Option<(&str, &str)> {
+        let url = self.store.as_deref()?;
+        Some((url, &self.password))
     }
 
     pub(crate) fn contestants(&self) -> &[Contestant] {
@@ -140,7 +163,11 @@ impl Field {
     /// Ends all programs, and removes what they stored; their logs and configurations stay.
     pub(crate) fn leave(self) -> Result<()> {
         drop(self.cast);
-        for folder in [STORE, GANTRY, GANTRY_SPOOL, GANTRY_RULES].map(|name| self.out.join(name)) {
+        let gantries = [GANTRY, GANTRY_SPOOL, GANTRY_RULES, GANTRY_UNRECORDED];
+        for folder in std::iter::once(STORE)
+            .chain(gantries)
+            .map(|name| self.out.join(name))
+        {
             if folder.exists() {
                 fs::remove_dir_all(&folder)
                     .with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -223,9 +250,11 @@ impl Field {
             store.map(|url| format!("  clickhouse: {{url: {url}, password: '${{{PASSWORD}}}'}}\n"));
         format!(
             "listen: {address}\nadmin: {admin}\nservers:\n  echo: {{url: {upstream}}}\naudit:\n  gateway: {name}\n  \
-             spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n",
+             spool: {{dir: '{}', bytes_max: {SPOOL_BYTES_MAX}}}\n{}telemetry: {{log: {{level: warn}}}}\n\
+             insecure: {{unrecorded: {}}}\n",
             spool.display(),
-            clickhouse.unwrap_or_default()
+            clickhouse.unwrap_or_default(),
+            name == GANTRY_UNRECORDED
         )
     }
 

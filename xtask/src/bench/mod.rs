@@ -10,6 +10,7 @@ mod measure;
 mod report;
 mod spinners;
 mod summary;
+mod trail;
 mod work;
 
 use std::collections::BTreeSet;
@@ -134,7 +135,8 @@ pub(crate) fn run(root: &Path, cache: &Cache, arguments: &Arguments) -> Result<(
         rss_after_kib,
         plan,
     };
-    write(&root.join("out"), &findings)?;
+    let delivery = trail::measure(root, &field, profile.name)?;
+    write(&root.join("out"), &findings, delivery.as_deref())?;
     field.leave()
 }
 
@@ -219,8 +221,12 @@ fn fixed_rate(rows: &[Row], field: &Field) -> Option<Work> {
     (rate >= 1.0).then(|| work::fixed_rate(Pace::Fixed { rate }))
 }
 
-fn write(out: &Path, findings: &Findings) -> Result<()> {
-    let text = report::markdown(findings, PASS_THROUGH);
+fn write(out: &Path, findings: &Findings, delivery: Option<&str>) -> Result<()> {
+    let mut text = report::markdown(findings, PASS_THROUGH);
+    if let Some(delivery) = delivery {
+        text.push_str("\n## The trail's delivery\n\n");
+        text.push_str(delivery);
+    }
     let json = serde_json::to_string_pretty(&report::json(findings))
         .context("cannot write the findings as JSON")?;
     for (name, content) in [("bench.md", &text), ("bench.json", &json)] {

@@ -30,11 +30,15 @@ const fn program(name: &'static str, program: &'static str) -> Package {
     }
 }
 
-/// What compiling the gateway takes: zlib-ng is built with cmake.
+/// What compiling the gateway takes: zlib-ng and Vectorscan are built with cmake, and Vectorscan includes Boost's headers.
 pub(crate) const BUILD: &[Package] = &[
     program("cmake", "cmake"),
     program("g++", "g++"),
     program("pkg-config", "pkg-config"),
+    Package {
+        name: "libboost-dev",
+        shown: Shown::File("/usr/include/boost/version.hpp"),
+    },
 ];
 
 /// What fetches from the package registry that has the engine.

@@ -1,5 +1,7 @@
 //! `gantry audit`: the trail in ClickHouse, from the command line.
 
+mod proof;
+
 use std::{
     io::{self, Write as _},
     ops::ControlFlow,
@@ -9,12 +11,16 @@ use std::{
 
 use clap::{Args, Subcommand};
 use gantry_analytics::{
-    Store, migrate,
+    Store,
+    erase::{self, Subject},
+    export, migrate,
     query::{self, Format},
-    tail,
+    seal::Signer,
+    subject::Pseudonyms,
+    tail, verify,
 };
 
-use crate::config;
+use crate::config::{self, Audit, Checked};
 
 /// What can be done with the trail.
 #[derive(Debug, Subcommand)]
@@ -37,6 +43,52 @@ pub enum Command {
         /// The statement; the table is `audit_log`.
         sql: String,
     },
+    /// Writes every record of a span of time to standard output.
+    Export {
+        #[command(flatten)]
+        place: Place,
+        /// From this time on, in UTC: `2026-11-22` or `2026-11-22 10:51:07`.
+        #[arg(long)]
+        since: String,
+        /// Up to this time.
+        #[arg(long)]
+        until: String,
+        /// How records are written.
+        #[arg(long, value_enum, default_value_t = FileFormat::Json)]
+        format: FileFormat,
+    },
+    /// Proves that no record is missing, doubled or changed, or names the first that are.
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// Reads the files of this spool instead of asking ClickHouse.
+        #[arg(long)]
+        spool: Option<PathBuf>,
+        /// Also requires every seal that this spool still has to be in ClickHouse.
+        #[arg(long, conflicts_with = "spool")]
+        against: Option<PathBuf>,
+        /// A public key (PEM) that may have signed; may be given several times. Left out: that of
+        /// `audit.seal_key`, where it is there.
+        #[arg(long)]
+        public_key: Vec<PathBuf>,
+    },
+    /// Forgets who a pseudonym is; with `--records`, erases the person's records, too.
+    Erase {
+        #[command(flatten)]
+        place: Place,
+        /// The person, as tokens name it.
+        #[arg(long)]
+        subject: String,
+        /// The tenant that the person belongs to.
+        #[arg(long, default_value = "")]
+        tenant: String,
+        /// Erases the records and leaves a signed tombstone for each.
+        #[arg(long, requires = "reason")]
+        records: bool,
+        /// Stands in the tombstones.
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// Prints the last calls, then each new one as it is delivered.
     Tail {
         #[command(flatten)]
@@ -50,6 +102,26 @@ pub enum Command {
     },
 }
 
+/// How exported records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileFormat {
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated, with names first.
+    Csv,
+    Parquet,
+}
+
+impl From<FileFormat> for export::Format {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::Json => Self::Json,
+            FileFormat::Csv => Self::Csv,
+            FileFormat::Parquet => Self::Parquet,
+        }
+    }
+}
+
 /// Where the trail is.
 #[derive(Debug, Args)]
 pub struct Place {
@@ -60,36 +132,65 @@ pub struct Place {
 
 /// Runs one command.
 pub fn run(command: Command) -> ExitCode {
-    let (Command::Migrate { place, .. }
-    | Command::Query { place, .. }
-    | Command::Tail { place, .. }) = &command;
-    match store(&place.config) {
-        Ok(store) => finish(execute(&store, &command)),
-        Err(code) => code,
+    match prepare(command) {
+        Ok(code) | Err(code) => code,
     }
 }
 
+fn prepare(command: Command) -> Result<ExitCode, ExitCode> {
+    let path = &command.place().config;
+    let config = load(path)?;
+    if let Command::Verify {
+        spool: Some(spool),
+        public_key,
+        ..
+    } = &command
+    {
+        return Ok(finish(proof::of_spool(&config.audit, spool, public_key)));
+    }
+    let store = store_of(&config, path)?;
+    Ok(finish(execute(&store, &config.audit, &command)))
+}
+
+/// The store that the configuration in `path` names.
 pub(super) fn store(path: &Path) -> Result<Store, ExitCode> {
-    let config = config::load(path).map_err(|faults| {
+    store_of(&load(path)?, path)
+}
+
+fn load(path: &Path) -> Result<Checked, ExitCode> {
+    config::load(path).map_err(|faults| {
         eprintln!("{faults}");
         ExitCode::from(super::FAULTY_CONFIGURATION)
-    })?;
+    })
+}
+
+fn store_of(config: &Checked, path: &Path) -> Result<Store, ExitCode> {
     // `https` addresses need a provider, and two libraries bring one each.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match &config.audit.clickhouse {
-        Some(clickhouse) => Ok(clickhouse.store()),
-        None => {
-            eprintln!(
-                "{}: audit.clickhouse is not set: there is no store to ask",
-                path.display()
-            );
-            Err(ExitCode::from(super::FAULTY_CONFIGURATION))
-        }
+    let Some(clickhouse) = &config.audit.clickhouse else {
+        eprintln!(
+            "{}: audit.clickhouse is not set: there is no store to ask",
+            path.display()
+        );
+        return Err(ExitCode::from(super::FAULTY_CONFIGURATION));
+    };
+    Ok(clickhouse.store())
+}
+
+impl Command {
+    fn place(&self) -> &Place {
+        let (Self::Migrate { place, .. }
+        | Self::Query { place, .. }
+        | Self::Export { place, .. }
+        | Self::Verify { place, .. }
+        | Self::Erase { place, .. }
+        | Self::Tail { place, .. }) = self;
+        place
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn execute(store: &Store, command: &Command) -> anyhow::Result<()> {
+async fn execute(store: &Store, audit: &Audit, command: &Command) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match command {
         Command::Migrate { dry_run, .. } => {
@@ -109,6 +210,39 @@ async fn execute(store: &Store, command: &Command) -> anyhow::Result<()> {
         Command::Query { json, sql, .. } => {
             let format = if *json { Format::Json } else { Format::Table };
             query::query(store, sql, format, &mut out).await?;
+        }
+        Command::Export {
+            since,
+            until,
+            format,
+            ..
+        } => export::export(store, since, until, (*format).into(), &mut out).await?,
+        Command::Verify {
+            against,
+            public_key,
+            ..
+        } => {
+            let keys = proof::keys(audit, public_key)?;
+            let report = verify::store(store, &keys, against.as_deref()).await?;
+            proof::show(&report, &keys, &mut out)?;
+        }
+        Command::Erase {
+            subject,
+            tenant,
+            records,
+            reason,
+            ..
+        } => {
+            let subject = Pseudonyms::load_or_make(&audit.pseudonym_key)?.subject(tenant, subject);
+            let whose = Subject { tenant, subject };
+            erase::link(store, whose).await?;
+            writeln!(out, "forgot who {subject} is")?;
+            if *records {
+                let signer = Signer::load(&audit.seal_key)?;
+                let reason = reason.as_deref().unwrap_or_default();
+                let rows = erase::rows(store, whose, reason, &signer).await?;
+                writeln!(out, "erased {rows} records")?;
+            }
         }
         Command::Tail {
             rows,

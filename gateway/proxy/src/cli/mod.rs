@@ -3,8 +3,10 @@
 pub mod audit;
 pub mod check;
 pub mod explain;
+pub mod pin;
 mod replay;
 pub mod run;
+pub mod scan;
 pub mod schema;
 mod table;
 

@@ -27,6 +27,8 @@ pub(super) const FAULTS_MAX: usize = 100;
 
 pub(super) const SERVERS_MAX: u64 = 1_000;
 pub(super) const URLS_MAX: u64 = 64;
+pub(super) const OTLP_HEADERS_MAX: u64 = 16;
+pub(super) const SHARDS_MAX: u64 = 64;
 pub(super) const HOSTS_MAX: u64 = 64;
 pub(super) const ORIGINS_MAX: u64 = 64;
 pub(super) const ACCESS_RULES_MAX: u64 = 10_000;
@@ -69,6 +71,14 @@ pub(super) const REFILL_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 
 pub(super) const LIMIT_ID_BYTES_MAX: usize = 128;
 pub(super) const GLOB_BYTES_MAX: usize = 512;
+pub(super) const GUARD_RULES_MAX: u64 = 1_000;
+pub(super) const GUARD_PATTERNS_MAX: u64 = 1_000;
+pub(super) const GUARD_WORDS_MAX: u64 = 1_000;
+pub(super) const GUARD_HOOKS_MAX: u64 = 16;
+pub(super) const HOOK_MIN: Period = Period::from_ms(1);
+pub(super) const HOOK_MAX: Period = Period::from_ms(10 * SECOND);
+pub(super) const HOOK_CACHE_MAX: Period = Period::from_ms(24 * HOUR);
+
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;
 pub(super) const GATEWAY_NAME_BYTES_MAX: usize = 64;
 pub(super) const DATABASE_NAME_BYTES_MAX: usize = 64;
@@ -83,6 +93,13 @@ pub(super) const SPOOL_BYTES_MIN: u64 = 16 * MIB;
 pub(super) const SPOOL_BYTES_MAX: u64 = 16 * 1_024 * GIB;
 
 pub(super) const SKEW_MAX: Period = Period::from_ms(5 * MINUTE);
+pub(super) const KEEP_DAYS_MIN: u64 = 1;
+pub(super) const KEEP_DAYS_MAX: u64 = 36_500;
+pub(super) const OTLP_MIN: Period = Period::from_ms(100);
+pub(super) const OTLP_MAX: Period = Period::from_ms(MINUTE);
+pub(super) const INSERT_MIN: Period = Period::from_ms(100);
+pub(super) const INSERT_MAX: Period = Period::from_ms(10 * MINUTE);
+
 pub(super) const READ_MIN: Period = Period::from_ms(SECOND);
 pub(super) const READ_MAX: Period = Period::from_ms(HOUR);
 pub(super) const CONNECT_MIN: Period = Period::from_ms(10);

@@ -3,19 +3,21 @@
 //! Nothing here can be read from or written to a file, and nothing here is optional because a key was left out:
 //! defaults are filled in. Each stage compiles its own table from this. It never holds text that has yet to be parsed.
 
+mod audit;
 mod auth;
+pub mod guardrails;
 mod limits;
+mod telemetry;
 mod traffic;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use url::Url;
-
-use super::Secret;
 use super::condition::Condition;
 use super::pattern::Pattern;
+pub use audit::{Audit, ClickHouse, Spool};
+pub use telemetry::{Log, LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 
 pub use auth::*;
 pub use limits::*;
@@ -38,6 +40,7 @@ pub struct Checked {
     pub redis: Option<Redis>,
     pub requests: Requests,
     pub streams: Streams,
+    pub guardrails: guardrails::Guardrails,
     pub audit: Audit,
     pub telemetry: Telemetry,
     pub insecure: Insecure,
@@ -193,80 +196,10 @@ pub struct Streams {
     pub keep_alive: Duration,
 }
 
-/// The audit trail.
-#[derive(Clone, Debug)]
-pub struct Audit {
-    /// The gateway's name in every record: `[A-Za-z0-9._-]{1,64}`.
-    pub gateway: String,
-    /// Without it the trail stays in the spool.
-    pub clickhouse: Option<ClickHouse>,
-    pub spool: Spool,
-}
-
-/// Where the trail is delivered.
-#[derive(Clone, Debug)]
-pub struct ClickHouse {
-    pub url: Url,
-    pub user: String,
-    pub password: Option<Secret>,
-    pub database: String,
-}
-
-impl ClickHouse {
-    /// The store in the terms of the trail's own crate.
-    pub fn store(&self) -> gantry_analytics::Store {
-        gantry_analytics::Store {
-            url: self.url.to_string(),
-            user: self.user.clone(),
-            password: self
-                .password
-                .as_ref()
-                .map(|secret| secret.expose().to_owned()),
-            database: self.database.clone(),
-        }
-    }
-}
-
-/// Where the trail waits on disk.
-#[derive(Clone, Debug)]
-pub struct Spool {
-    pub dir: PathBuf,
-    pub bytes_max: u64,
-}
-
-/// What the gateway says about itself.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Telemetry {
-    pub log: Log,
-}
-
-/// The log on standard error.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Log {
-    pub level: LogLevel,
-    pub format: LogFormat,
-}
-
-/// The least important events that are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-/// How a log line looks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogFormat {
-    Json,
-    Text,
-}
-
 /// Everything dangerous, by name.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Insecure {
     pub anonymous: bool,
     pub admin_remote: bool,
+    pub unrecorded: bool,
 }

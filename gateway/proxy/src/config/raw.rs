@@ -4,8 +4,11 @@
 //! Nothing here is checked against anything else, and nothing outside this folder sees these types.
 
 mod access;
+mod audit;
 mod auth;
+pub(super) mod guardrails;
 mod limits;
+mod telemetry;
 pub(super) mod traffic;
 
 use std::collections::BTreeMap;
@@ -13,13 +16,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
 use super::bounds;
 use super::quantity::{Period, Size};
 
 pub(super) use access::{AccessRule, OneOrMany, PATTERN};
+pub(super) use audit::{Ack, Audit, ClickHouse, Compression, OnFull};
 pub(super) use auth::*;
 pub(super) use limits::*;
+pub(super) use telemetry::{LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 
 /// What an address looks like, for whoever wrote something else.
 pub(super) const ADDRESS: &str = "an IP address and port such as `127.0.0.1:8080` or `[::]:8080`";
@@ -60,6 +64,8 @@ pub(super) struct Gateway {
     pub requests: Requests,
     /// Streams of server-sent events.
     pub streams: Streams,
+    /// What may pass in messages, in both directions.
+    pub guardrails: guardrails::Guardrails,
     /// The audit trail: one record per call.
     pub audit: Audit,
     /// What the gateway says about itself.
@@ -82,6 +88,7 @@ impl Default for Gateway {
             redis: None,
             requests: Requests::default(),
             streams: Streams::default(),
+            guardrails: guardrails::Guardrails::default(),
             audit: Audit::default(),
             telemetry: Telemetry::default(),
             insecure: Insecure::default(),
@@ -334,106 +341,6 @@ impl Default for Streams {
     }
 }
 
-/// The audit trail: one record per call.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Audit {
-    /// This gateway's name in every record: 1 to 64 of letters, digits, `.`, `_` and `-`. Left out: the host's name.
-    /// Two gateways that share a database need two names.
-    pub gateway: Option<String>,
-    /// The database that the trail is delivered to. Left out: the trail stays in the spool.
-    pub clickhouse: Option<ClickHouse>,
-    /// Where the trail waits on disk until it is delivered.
-    pub spool: Spool,
-}
-
-/// A ClickHouse database, reached over its HTTP interface.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["url"]))]
-pub(super) struct ClickHouse {
-    /// The HTTP interface: `http://127.0.0.1:8123`.
-    #[schemars(extend("x-form" = URL))]
-    pub url: String,
-    /// The user to sign in as.
-    pub user: String,
-    /// That user's password, as `${VARIABLE}` or `file:PATH` rather than in the open. It never prints.
-    pub password: Option<Secret>,
-    /// The database.
-    pub database: String,
-}
-
-impl Default for ClickHouse {
-    fn default() -> Self {
-        Self {
-            url: String::new(),
-            user: "gantry".into(),
-            password: None,
-            database: "gantry".into(),
-        }
-    }
-}
-
-/// The write-ahead log of the trail.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Spool {
-    /// Its folder. Left out: `gantry/spool` in `$XDG_STATE_HOME`, else in `~/.local/state`, else in `/var/lib`.
-    /// A relative path begins at the folder of the configuration. One folder serves one gateway.
-    pub dir: Option<String>,
-    /// What it may hold. When it is full, calls are refused: a call that leaves no record is not made.
-    #[schemars(extend("minimum" = bounds::SPOOL_BYTES_MIN, "maximum" = bounds::SPOOL_BYTES_MAX))]
-    pub bytes_max: Size,
-}
-
-impl Default for Spool {
-    fn default() -> Self {
-        Self {
-            dir: None,
-            bytes_max: Size(1 << 30),
-        }
-    }
-}
-
-/// What the gateway says about itself.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Telemetry {
-    /// The log on standard error.
-    pub log: Log,
-}
-
-/// The log on standard error.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Log {
-    /// The least important events that are written.
-    pub level: LogLevel,
-    /// How a line looks.
-    pub format: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum LogLevel {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum LogFormat {
-    /// One JSON object per line.
-    #[default]
-    Json,
-    /// For people.
-    Text,
-}
-
 /// Everything dangerous, by name.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -442,4 +349,6 @@ pub(super) struct Insecure {
     pub anonymous: bool,
     /// Let the admin listener be reached from other machines. It asks nobody who they are.
     pub admin_remote: bool,
+    /// Make no records. It is there to measure what records cost.
+    pub unrecorded: bool,
 }

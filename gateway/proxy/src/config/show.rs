@@ -2,11 +2,13 @@
 //!
 //! What it prints reads back as the same configuration, but for the secrets: a masked one stays `***`.
 
+mod guardrails;
 mod limits;
 mod traffic;
 
 use std::fmt::Display;
 
+use gantry_analytics::log::{Ack, OnFull};
 use url::Url;
 
 use super::checked::*;
@@ -46,13 +48,22 @@ pub fn effective(checked: &Checked) -> String {
     page.map("streams", |page| {
         page.period("keep_alive", checked.streams.keep_alive)
     });
+    if !checked.guardrails.is_empty() {
+        page.map("guardrails", |page| {
+            guardrails::guardrails(page, &checked.guardrails)
+        });
+    }
     page.map("audit", |page| audit(page, &checked.audit));
     page.map("telemetry", |page| {
-        page.map("log", |page| log(page, checked.telemetry.log))
+        page.map("log", |page| log(page, checked.telemetry.log));
+        if let Some(otlp) = &checked.telemetry.otlp {
+            page.map("otlp", |page| collector(page, otlp));
+        }
     });
     page.map("insecure", |page| {
         page.bare("anonymous", checked.insecure.anonymous);
         page.bare("admin_remote", checked.insecure.admin_remote);
+        page.bare("unrecorded", checked.insecure.unrecorded);
     });
     page.text
 }
@@ -136,18 +147,69 @@ fn access_rule(page: &mut Page, rule: &AccessRule) {
 
 fn audit(page: &mut Page, audit: &Audit) {
     page.text("gateway", &audit.gateway);
+    page.text(
+        "ack",
+        match audit.ack {
+            Ack::Memory => "memory",
+            Ack::Written => "written",
+            Ack::Synced => "synced",
+        },
+    );
+    page.text(
+        "on_full",
+        match audit.on_full {
+            OnFull::Block => "block",
+            OnFull::FailClosed => "fail_closed",
+            OnFull::Degrade => "degrade",
+        },
+    );
+    page.bare("intent", audit.intent);
+    page.text("seal_key", audit.seal_key.display());
+    page.text("pseudonym_key", audit.pseudonym_key.display());
     if let Some(clickhouse) = &audit.clickhouse {
-        page.map("clickhouse", |page| {
-            page.text("url", shown_url(&clickhouse.url));
-            page.text("user", &clickhouse.user);
-            page.optional("password", clickhouse.password.as_ref());
-            page.text("database", &clickhouse.database);
-        });
+        page.map("clickhouse", |page| store(page, clickhouse));
     }
     page.map("spool", |page| {
         page.text("dir", audit.spool.dir.display());
         page.text("bytes_max", Size(audit.spool.bytes_max));
     });
+}
+
+fn store(page: &mut Page, clickhouse: &ClickHouse) {
+    let replicas = |urls: &Vec<Url>| urls.iter().map(shown_url).collect();
+    let shards: Vec<Vec<String>> = clickhouse.shards.iter().map(replicas).collect();
+    page.lists("shards", &shards);
+    page.optional("cluster", clickhouse.cluster.as_ref());
+    page.text("user", &clickhouse.user);
+    page.optional("password", clickhouse.password.as_ref());
+    page.text("database", &clickhouse.database);
+    page.optional("ca", clickhouse.ca.as_ref().map(|ca| ca.display()));
+    let compression = if clickhouse.is_compressed {
+        "lz4"
+    } else {
+        "none"
+    };
+    page.text("compression", compression);
+    page.period("timeout", clickhouse.timeout);
+    page.bare("keep_days", clickhouse.keep_days);
+}
+
+fn collector(page: &mut Page, otlp: &Otlp) {
+    page.text("url", shown_url(&otlp.url));
+    page.text(
+        "protocol",
+        match otlp.protocol {
+            OtlpProtocol::Http => "http",
+            OtlpProtocol::Grpc => "grpc",
+        },
+    );
+    page.map("headers", |page| {
+        for (name, value) in &otlp.headers {
+            page.text(name, value);
+        }
+    });
+    page.period("timeout", otlp.timeout);
+    page.bare("sampled_per_mille", otlp.sampled_per_mille);
 }
 
 fn log(page: &mut Page, log: Log) {
@@ -214,8 +276,12 @@ impl Page {
     }
 
     fn list(&mut self, key: &str, items: &[String]) {
-        let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
-        self.line(key, &format!(" [{}]", items.join(", ")));
+        self.line(key, &format!(" {}", listed(items)));
+    }
+
+    fn lists(&mut self, key: &str, lists: &[Vec<String>]) {
+        let lists: Vec<String> = lists.iter().map(|items| listed(items)).collect();
+        self.line(key, &format!(" [{}]", lists.join(", ")));
     }
 
     fn text(&mut self, key: &str, value: impl Display) {
@@ -246,6 +312,11 @@ impl Page {
         self.text.push_str(rest);
         self.text.push('\n');
     }
+}
+
+fn listed(items: &[String]) -> String {
+    let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+    format!("[{}]", items.join(", "))
 }
 
 /// The text as a YAML scalar: bare where every reader takes it for a text, else in the quotes of JSON, which are YAML's too.

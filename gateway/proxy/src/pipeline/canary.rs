@@ -42,7 +42,8 @@ pub(super) async fn watch(gateway: &Gateway, entry: &Entry, record: &Record<'_>)
         limited: None,
     };
     let event = Trail::event(WITHDRAWN, server.name(), version).close(ending);
-    if let Err(error) = gateway.log.append(event.record(&[]).encode()).await {
+    let row = event.record(&event.lists()).encode();
+    if let Err(error) = gateway.log.append(row).await {
         tracing::error!(%error, "the withdrawal of a canary is not in the trail");
     }
 }

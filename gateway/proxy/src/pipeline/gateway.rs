@@ -14,11 +14,11 @@ use gantry_mcp::frame::Bounds;
 use crate::{
     auth::{Credentials, Fetcher, FetcherError, Identity},
     config::{Checked, Measure, PriceBook},
-    guardrails::Guardrails,
+    guardrails::{Guardrails, GuardrailsError},
     limits::{Ledger, Limits},
     policy::Policy,
     routing::{Routes, Seals},
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, spans::Spans},
     upstream::{PoolError, Pools, Upstream},
 };
 
@@ -35,6 +35,8 @@ pub struct Lasting {
     pub log: Log,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The export of traces.
+    pub spans: Option<Spans>,
     /// What seals session ids where the configuration names no keys.
     pub session_key: [u8; 32],
 }
@@ -48,6 +50,9 @@ pub enum CompileError {
     /// Its authorization servers cannot be asked.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
+    /// A guardrail, or the lockfile.
+    #[error(transparent)]
+    Guardrails(#[from] GuardrailsError),
 }
 
 /// One configuration, compiled. Immutable: a change builds a whole new one, and a request keeps
@@ -85,8 +90,14 @@ pub struct Gateway {
     pub upstream: Arc<Upstream>,
     /// The trail; outlives configurations.
     pub log: Log,
+    /// False where the operator asked for no records.
+    pub recorded: bool,
+    /// Whether calls that may change something are noted before they are made.
+    pub intent: bool,
     /// The metrics; outlive configurations.
     pub metrics: Arc<Metrics>,
+    /// The traces; outlive configurations.
+    pub spans: Option<Spans>,
 }
 
 impl Gateway {
@@ -106,11 +117,13 @@ impl Gateway {
             ledger,
             log,
             metrics,
+            spans,
             session_key,
         } = lasting;
         // What can fail comes first: until then nothing has changed.
         let identity = Identity::compile(config, &fetcher)?;
         let credentials = Credentials::compile(config, &fetcher)?;
+        let guardrails = Guardrails::compile(&config.guardrails)?;
         let routes = previous.map(|gateway| &gateway.routes);
         let pools = previous.map(|gateway| &*gateway.pools);
         let pools = Arc::new(Pools::compile(config, &metrics, pools)?);
@@ -135,7 +148,7 @@ impl Gateway {
                 .as_ref()
                 .and_then(|prices| prices.tenant_claim.clone()),
             ledger,
-            guardrails: Guardrails::none(),
+            guardrails,
             routes: Routes::compile(config, routes, Instant::now()),
             pools,
             seals: Arc::new(seals(config, &session_key)),
@@ -146,7 +159,10 @@ impl Gateway {
             requests: config.requests,
             upstream,
             log,
+            recorded: !config.insecure.unrecorded,
+            intent: config.audit.intent && !config.insecure.unrecorded,
             metrics,
+            spans,
         })
     }
 }

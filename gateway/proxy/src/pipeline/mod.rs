@@ -5,6 +5,7 @@
 
 mod canary;
 mod gateway;
+mod inspection;
 mod lesson;
 mod mirror;
 mod refusal;
@@ -16,6 +17,7 @@ mod trail;
 mod usage;
 
 pub use gateway::{CompileError, Gateway, Lasting};
+pub use inspection::Inspection;
 pub use lesson::{Lesson, Listening};
 pub use mirror::Original;
 pub use refusal::{Answer, Refusal};
@@ -23,4 +25,4 @@ pub use request::Request;
 pub use review::{Review, Reviewed, Unreviewable};
 pub use run::{Reply, identify, run};
 pub use settle::{Unsettled, settle};
-pub use trail::{Ending, Entry, Trail};
+pub use trail::{Ending, Entry, Lists, Phase, Trail};

@@ -13,7 +13,7 @@ use super::Unreviewable;
 use crate::{
     auth::{Cause, InsufficientScope, NoCredential, Unauthenticated},
     config::Kind,
-    guardrails::Blocked,
+    guardrails::{BLOCKED, Blocked},
     limits::Limited,
     policy::Denied,
     routing::{UnknownServer, UnknownSession},
@@ -188,7 +188,8 @@ impl Refusal {
                 "the gateway accepts no calls right now".into(),
             ),
             Self::Limited(_) => (429, INTERNAL_ERROR, "rate limit reached".into()),
-            Self::Blocked(_) => (400, INVALID_REQUEST, "blocked by a guardrail".into()),
+            Self::Blocked(blocked) if blocked.answered => (200, BLOCKED, blocked.text()),
+            Self::Blocked(blocked) => (403, BLOCKED, blocked.text()),
             Self::Failed(fault) if fault.is_timeout() => (
                 504,
                 INTERNAL_ERROR,
@@ -261,12 +262,22 @@ impl Refusal {
         }
     }
 
+    /// The whole message that answers the request with this id (its JSON text).
+    pub fn message(&self, id: Option<&str>) -> Vec<u8> {
+        let id = id.or_else(|| self.id());
+        if let Self::Blocked(blocked) = self {
+            return blocked.message(id);
+        }
+        let answer = self.answer();
+        jsonrpc::error(id, answer.code, &answer.message, answer.data.as_deref())
+    }
+
     /// The rule that refused, where one did.
     pub fn rule(&self) -> Option<Arc<str>> {
         match self {
             Self::Denied(denied) => Some(Arc::clone(&denied.rule)),
             Self::Limited(limited) => Some(Arc::clone(limited.rule())),
-            Self::Blocked(blocked) => Some(blocked.rule.into()),
+            Self::Blocked(_) => Some("guardrails".into()),
             _ => None,
         }
     }
@@ -301,6 +312,7 @@ impl Refusal {
     fn data(&self) -> Option<String> {
         match self {
             Self::Mismatch(fault) => fault.data.clone(),
+            Self::Blocked(blocked) => Some(blocked.data()),
             _ => None,
         }
     }

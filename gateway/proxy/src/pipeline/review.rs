@@ -6,7 +6,7 @@
 
 use gantry_mcp::{headers::Era, listing::Unclear};
 
-use super::{Gateway, Refusal, Trail};
+use super::{Gateway, Inspection, Refusal, Trail};
 use crate::policy::{
     Asked, Permit, View,
     listing::{self, Shown},
@@ -19,7 +19,9 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Review {
     /// What the caller may see of the lists in it.
-    view: View,
+    view: Option<View>,
+    /// What guardrails look for in it.
+    inspection: Option<Inspection>,
 }
 
 /// What becomes of one message.
@@ -55,11 +57,16 @@ pub enum Unreviewable {
 
 impl Review {
     /// What the answer to a permitted message has to pass; `None` where nothing.
-    pub(super) fn of(permit: &Permit, asked: &Asked<'_>, era: Option<Era>) -> Option<Self> {
+    pub(super) fn of(
+        permit: &Permit,
+        asked: &Asked<'_>,
+        era: Option<Era>,
+        inspection: Option<Inspection>,
+    ) -> Option<Self> {
         let modern = matches!(era, Some(Era::Modern(_)));
         let due = asked.is_answered_by_lists() || (modern && asked.is_cacheable());
-        let view = permit.view().filter(|_| due)?;
-        Some(Self { view: view.clone() })
+        let view = permit.view().filter(|_| due).cloned();
+        (view.is_some() || inspection.is_some()).then_some(Self { view, inspection })
     }
 
     /// Reviews one message, as JSON text that nobody has checked. `trail` is the call's, as long as
@@ -69,13 +76,26 @@ impl Review {
     /// The [`Refusal`] that is given instead of the rest of the answer.
     pub async fn message(
         &mut self,
-        _gateway: &Gateway,
-        _trail: Option<&mut Trail>,
+        gateway: &Gateway,
+        trail: Option<&mut Trail>,
         json: &[u8],
     ) -> Result<Reviewed, Refusal> {
-        let shown = listing::filter(json, |entry| self.view.shows(entry));
+        // Guardrails first: a definition's hash is that of what the server said.
+        let inspected = match &self.inspection {
+            Some(inspection) => inspection.message(gateway, trail, json).await?,
+            None => Reviewed::Kept,
+        };
+        let left: &[u8] = match &inspected {
+            Reviewed::Kept => json,
+            Reviewed::Replaced(json) => json,
+            Reviewed::Dropped => return Ok(inspected),
+        };
+        let Some(view) = &self.view else {
+            return Ok(inspected);
+        };
+        let shown = listing::filter(left, |entry| view.shows(entry));
         Ok(match shown.map_err(Unreviewable::Unclear)? {
-            Shown::Whole => Reviewed::Kept,
+            Shown::Whole => inspected,
             Shown::Part(json) => Reviewed::Replaced(json),
             Shown::Nothing => Reviewed::Dropped,
         })

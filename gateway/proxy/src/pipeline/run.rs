@@ -17,8 +17,9 @@ use gantry_mcp::{
 use http::StatusCode;
 
 use super::{
-    Gateway, Lesson, Original, Refusal, Request, Review, Trail, mirror,
+    Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail, mirror,
     request::mirrored,
+    settle::intend,
     usage::{self, Usage},
 };
 use crate::{
@@ -100,7 +101,9 @@ pub async fn run(
     trail.read(call.as_ref(), verb);
     let era = check_headers(call.as_ref(), &headers)?;
     trail.classified(era);
-    if !gateway.log.accepting() {
+    let arguments = call.as_ref().and_then(arguments).unwrap_or_default();
+    trail.argued(gateway.log.arguments(arguments));
+    if gateway.recorded && !gateway.log.admit().await {
         return Err(Refusal::Unrecorded);
     }
     let server = gateway.routes.find(&server)?;
@@ -131,8 +134,20 @@ pub async fn run(
         trail.started_us(),
     );
     trail.admitted(usage);
-    let review = Review::of(&permit, &asked, era);
-    let screened = guardrails::screen(&gateway.guardrails, &permit, headers, body.clone())?;
+    trail.passed(Phase::RateLimit);
+    let inspection = Inspection::of(gateway, &permit, server.name(), &asked);
+    let carried = trail.carry(&body, call.as_ref());
+    let screened = screen(
+        gateway,
+        trail,
+        &permit,
+        inspection.as_ref(),
+        headers,
+        carried,
+    )
+    .await?;
+    let review = Review::of(&permit, &asked, era, inspection);
+    trail.passed(Phase::GuardIn);
     let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
     trail.routed(&target);
     let terms = terms(
@@ -150,6 +165,9 @@ pub async fn run(
         traceparent: trail.traceparent(),
         credential: gateway.credentials.obtain(server.name(), caller).await?,
     };
+    if gateway.intent && target.writes(asked.method, asked.tool()) {
+        intend(gateway, trail).await?;
+    }
     trail.sending();
     let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
     let original = target
@@ -180,6 +198,34 @@ pub async fn run(
         lesson,
         original,
     })
+}
+
+/// Screens the message, and notes what was found whether it may pass or not.
+async fn screen(
+    gateway: &Gateway,
+    trail: &mut Trail,
+    permit: &policy::Permit,
+    inspection: Option<&Inspection>,
+    headers: http::HeaderMap,
+    body: bytes::Bytes,
+) -> Result<guardrails::Screened, Refusal> {
+    let scope = inspection.map(Inspection::request);
+    let screened = guardrails::screen(&gateway.guardrails, permit, scope.as_ref(), headers, body)
+        .inspect_err(|blocked| trail.screened(false, &blocked.report))?;
+    trail.screened(false, screened.report());
+    if let (Some(hooks), Some(scope)) = (gateway.guardrails.hooks(), &scope) {
+        let mut report = guardrails::Report::default();
+        let judged = hooks.judge(scope, screened.body(), &mut report).await;
+        trail.screened(
+            false,
+            judged
+                .as_ref()
+                .err()
+                .map_or(&report, |blocked| &blocked.report),
+        );
+        judged?;
+    }
+    Ok(screened)
 }
 
 fn check_headers(
@@ -235,5 +281,16 @@ fn terms(verb: Verb, era: Option<Era>, method: &str, repeatable: bool) -> Terms 
         cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
         repeatable: repeatable && verb == Verb::Post,
+    }
+}
+
+fn arguments<'a>(frame: &'a Frame<'_>) -> Option<&'a [u8]> {
+    match frame {
+        Frame::Request(call) | Frame::Notification(call) => call
+            .params
+            .arguments
+            .as_ref()
+            .map(|raw| raw.get().as_bytes()),
+        Frame::Response(_) => None,
     }
 }

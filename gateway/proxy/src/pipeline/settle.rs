@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use gantry_analytics::log::AppendError;
+use gantry_analytics::{log::AppendError, record::Record};
 
-use super::{Entry, Gateway, canary};
-use crate::telemetry::metrics::{Operation, Spent};
+use super::{Entry, Gateway, Lists, Refusal, Trail, canary};
+use crate::telemetry::{
+    metrics::{Operation, Spent},
+    spans,
+};
 
 /// The record could not be written: the answer must not be given as if it had been.
 #[derive(Debug, thiserror::Error)]
@@ -16,15 +19,39 @@ pub struct Unsettled {
     source: AppendError,
 }
 
+/// Notes a call that is about to be made, so that it has a record whatever happens.
+///
+/// # Errors
+/// [`Refusal::Unrecorded`] when the trail did not take it: the call must not be made.
+pub(super) async fn intend(gateway: &Gateway, trail: &mut Trail) -> Result<(), Refusal> {
+    let id = trail.plain_id();
+    let record = trail.begun(&id);
+    let row = identified(gateway, record, trail.person()).encode();
+    let noted = gateway.log.intend(row).await;
+    let intent = noted.map_err(|fault| {
+        tracing::error!(%fault, "a call is not made, for it could not be noted");
+        Refusal::Unrecorded
+    })?;
+    trail.noted(intent);
+    Ok(())
+}
+
 /// Writes the record of a closed trail and waits until it would survive the end of the process.
 ///
 /// # Errors
 /// [`Unsettled`] when the trail did not take the record.
 pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled> {
     entry.tally().await;
-    let attrs = entry.attrs();
-    let record = entry.record(&attrs);
-    let appended = gateway.log.append(record.encode()).await;
+    let row = record(gateway, &entry, &entry.lists()).encode();
+    let appended = if gateway.recorded {
+        gateway.log.conclude(entry.intent(), row).await
+    } else {
+        Ok(None)
+    };
+    entry.recorded();
+    let entry = &entry;
+    let lists = entry.lists();
+    let record = record(gateway, entry, &lists);
     gateway.metrics.observe(&Operation {
         server: record.server,
         method: record.method,
@@ -39,7 +66,7 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
         response_bytes: record.resp_bytes,
         endless: entry.is_endless(),
     });
-    canary::watch(gateway, &entry, &record).await;
+    canary::watch(gateway, entry, &record).await;
     gateway.metrics.spent(&Spent {
         tenant: record.tenant,
         team: record.team,
@@ -51,10 +78,12 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
     if let Some((scope, unit)) = entry.limited() {
         gateway.metrics.limited(scope, unit);
     }
+    gateway.metrics.govern(&record);
     let event_id = match &appended {
-        Ok(id) => id.to_string(),
-        Err(_) => String::new(),
+        Ok(Some(id)) => id.to_string(),
+        Ok(None) | Err(_) => String::new(),
     };
+    trace(gateway, entry, &record, &event_id);
     tracing::info!(
         trace_id = %hex(&record.trace_id),
         span_id = %hex(&record.span_id),
@@ -72,6 +101,39 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
     );
     appended?;
     Ok(())
+}
+
+/// The row, with the person's pseudonym.
+fn record<'a>(gateway: &Gateway, entry: &'a Entry, lists: &'a Lists<'a>) -> Record<'a> {
+    identified(gateway, entry.record(lists), entry.person())
+}
+
+fn identified<'a>(gateway: &Gateway, record: Record<'a>, person: Option<&str>) -> Record<'a> {
+    Record {
+        subject: person.map_or(0, |person| gateway.log.subject(record.tenant, person, "")),
+        ..record
+    }
+}
+
+/// The call's spans, and its phases as figures.
+fn trace(gateway: &Gateway, entry: &Entry, record: &Record<'_>, event_id: &str) {
+    let phases: Vec<spans::Part> = entry.phases().map(|(_, part)| part).collect();
+    for part in &phases {
+        let spent = part.end_us.saturating_sub(part.start_us);
+        gateway
+            .metrics
+            .phase(part.name, Duration::from_micros(spent));
+    }
+    if let Some(spans) = &gateway.spans {
+        spans.record(&spans::Call {
+            record,
+            event_id,
+            trace: entry.trace(),
+            started: entry.started(),
+            phases: &phases,
+            tries: &entry.tries(),
+        });
+    }
 }
 
 fn hex(bytes: &[u8]) -> impl std::fmt::Display + '_ {

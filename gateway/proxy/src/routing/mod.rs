@@ -196,6 +196,13 @@ impl Target {
         }
     }
 
+    /// Whether the call may change something, as far as is known: only a tool that has said that it
+    /// reads is taken to do no more.
+    pub fn writes(&self, method: &str, tool: Option<&str>) -> bool {
+        Method::parse(method) == Some(Method::ToolsCall)
+            && tool.is_none_or(|tool| !self.version().reads_only(tool))
+    }
+
     /// Whether the revision of the call has sessions.
     pub fn has_sessions(&self) -> bool {
         self.claim.binding.is_some()

@@ -4,7 +4,10 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use gantry_analytics::{Delivery, delivery, log::OpenError};
+use gantry_analytics::{
+    Delivery, delivery,
+    seal::{KeyError, Signer},
+};
 use pingora_core::{
     apps::HttpServerOptions,
     server::{
@@ -34,10 +37,13 @@ use super::{
 use crate::{
     admin,
     auth::{Fetcher, FetcherError},
-    config::Checked,
+    config::{Checked, OtlpProtocol, Secret},
     limits::Ledger,
     pipeline::{CompileError, Gateway, Lasting},
-    telemetry::metrics::Metrics,
+    telemetry::{
+        metrics::Metrics,
+        spans::{self, Exporting, Spans},
+    },
     upstream::Upstream,
 };
 
@@ -55,10 +61,16 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 pub enum ServeError {
     /// The write-ahead log cannot be opened.
     #[error("cannot open the audit spool: {0}")]
-    Spool(#[from] OpenError),
+    Spool(#[from] spool::SpoolError),
     /// The delivery to ClickHouse cannot be started.
     #[error("cannot start the delivery of the audit trail: {0}")]
     Delivery(#[from] delivery::StartError),
+    /// The key of the trail's seals cannot be used.
+    #[error("cannot sign the audit trail: {0}")]
+    Key(#[from] KeyError),
+    /// The export of traces cannot be started.
+    #[error(transparent)]
+    Spans(#[from] spans::StartError),
     /// The configuration cannot be put into effect.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -105,9 +117,14 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
     let (log, folders) = spool::open(&config.audit, takes_over)?;
     let delivery = match &config.audit.clickhouse {
         Some(clickhouse) => {
-            spool::deliver_leftovers(&config.audit, clickhouse.store(), folders);
-            let settings = delivery::Settings::default();
-            Some(Delivery::start(&log, clickhouse.store(), settings)?)
+            let settings = delivery::Settings {
+                insert_timeout: clickhouse.timeout,
+                signer: Some(Signer::load_or_make(&config.audit.seal_key)?),
+                ..delivery::Settings::default()
+            };
+            let store = clickhouse.store();
+            spool::deliver_leftovers(&config.audit, store.clone(), settings.clone(), folders);
+            Some(Delivery::start(&log, store, settings)?)
         }
         None => {
             tracing::warn!(
@@ -118,12 +135,16 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
             None
         }
     };
+    let (spans, exporting) = export(config)?.unzip();
     let names: Vec<&str> = config
         .servers
         .iter()
         .map(|server| server.name.as_str())
         .collect();
     let metrics = Metrics::new(&names);
+    if let Some(spans) = &spans {
+        metrics.exporting(spans.clone());
+    }
     let ledger = Arc::new(Ledger::default());
     let lasting = Lasting {
         upstream: Arc::new(Upstream::default()),
@@ -131,6 +152,7 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         ledger: Arc::clone(&ledger),
         log: log.clone(),
         metrics: Arc::clone(&metrics),
+        spans,
         session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
     };
     let gateway = Gateway::compile(config, lasting.clone(), None)?;
@@ -193,7 +215,30 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         delivery.stop(FLUSH_DEADLINE);
     }
     log.close(FLUSH_DEADLINE);
+    if let Some(exporting) = exporting {
+        exporting.stop(FLUSH_DEADLINE);
+    }
     Ok(())
+}
+
+/// Starts the export of traces, where a collector is configured.
+fn export(config: &Checked) -> Result<Option<(Spans, Exporting)>, spans::StartError> {
+    let Some(otlp) = &config.telemetry.otlp else {
+        return Ok(None);
+    };
+    let header = |(name, value): &(String, Secret)| (name.clone(), value.expose().to_owned());
+    let settings = spans::Settings {
+        url: otlp.url.to_string(),
+        protocol: match otlp.protocol {
+            OtlpProtocol::Http => spans::Protocol::Http,
+            OtlpProtocol::Grpc => spans::Protocol::Grpc,
+        },
+        headers: otlp.headers.iter().map(header).collect(),
+        timeout: otlp.timeout,
+        ratio: f64::from(otlp.sampled_per_mille) / 1_000.0,
+        instance: config.audit.gateway.clone(),
+    };
+    Spans::start(&settings).map(Some)
 }
 
 /// Pingora panics on an address that is taken; this says which one it is.

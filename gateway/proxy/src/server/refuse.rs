@@ -23,12 +23,7 @@ pub(super) async fn write(
     id: Option<&str>,
 ) -> Result<()> {
     let answer = refusal.answer();
-    let body = gantry_mcp::jsonrpc::error(
-        id.or_else(|| refusal.id()),
-        answer.code,
-        &answer.message,
-        answer.data.as_deref(),
-    );
+    let body = refusal.message(id);
     let mut head = head(&answer, body.len())?;
     if !matches!(refusal, Refusal::Host(_) | Refusal::Origin(_)) {
         allow_page(session, &mut head)?;

@@ -13,6 +13,7 @@ use std::{
 use gantry_analytics::{
     Delivery, Log, Store, delivery,
     log::{self, OpenError},
+    subject::{KeyError, Pseudonyms},
 };
 
 use crate::config::Audit;
@@ -26,6 +27,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the delivery of the last batch may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Why there is no spool.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The log itself.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The key of the trail's pseudonyms cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
 /// The two folders, as one process sees them.
 #[derive(Debug, Clone)]
 pub(super) struct Folders {
@@ -38,12 +50,12 @@ pub(super) struct Folders {
 /// Opens the spool; when `takes_over`, beside a process that still has it.
 ///
 /// # Errors
-/// [`OpenError`] when neither folder can be had.
-pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, Folders), OpenError> {
+/// [`SpoolError`] when neither folder can be had.
+pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, Folders), SpoolError> {
     let first = audit.spool.dir.clone();
     let second = first.join(SECOND);
     match open_at(audit, &first, &second) {
-        Err(OpenError::Locked { .. }) if takes_over => {
+        Err(SpoolError::Open(OpenError::Locked { .. })) if takes_over => {
             let log = open_at(audit, &second, &first)?;
             let folders = Folders {
                 own: second,
@@ -62,15 +74,23 @@ pub(super) fn open(audit: &Audit, takes_over: bool) -> Result<(Log, Folders), Op
 }
 
 /// Opens one of the two folders. Both hold rows of the same gateway, which their epochs keep apart.
-fn open_at(audit: &Audit, folder: &Path, other: &Path) -> Result<Log, OpenError> {
+fn open_at(audit: &Audit, folder: &Path, other: &Path) -> Result<Log, SpoolError> {
     let mut settings = log::Settings::new(folder, &audit.gateway);
     settings.beside = Some(other.to_owned());
     settings.bytes_max = audit.spool.bytes_max;
-    Log::open(settings)
+    settings.ack = audit.ack;
+    settings.on_full = audit.on_full;
+    settings.pseudonyms = Some(Pseudonyms::load_or_make(&audit.pseudonym_key)?);
+    Ok(Log::open(settings)?)
 }
 
 /// Delivers what is left in the other folder, beside everything else, once nobody has it.
-pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folders: Folders) {
+pub(super) fn deliver_leftovers(
+    audit: &Audit,
+    store: Store,
+    settings: delivery::Settings,
+    folders: Folders,
+) {
     let Folders { own, other } = folders;
     if !other.join("lock").exists() {
         return;
@@ -80,13 +100,13 @@ pub(super) fn deliver_leftovers(audit: &Audit, store: Store, folders: Folders) {
         let log = loop {
             match open_at(&audit, &other, &own) {
                 Ok(log) => break log,
-                Err(OpenError::Locked { .. }) => thread::sleep(LOOK_EVERY),
+                Err(SpoolError::Open(OpenError::Locked { .. })) => thread::sleep(LOOK_EVERY),
                 Err(error) => {
                     return tracing::error!(%error, "what an earlier process left is not delivered");
                 }
             }
         };
-        match Delivery::start(&log, store, delivery::Settings::default()) {
+        match Delivery::start(&log, store, settings) {
             Ok(delivery) => {
                 let rows = log.stats().unsent_rows;
                 while log.stats().unsent_rows > 0 {

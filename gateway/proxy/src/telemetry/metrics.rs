@@ -6,6 +6,7 @@
 //! labels; the audit trail has them.
 
 mod audit;
+mod governance;
 mod labels;
 mod limits;
 mod series;
@@ -13,21 +14,22 @@ mod traffic;
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use gantry_analytics::{
     Stats,
-    record::{Kind, Outcome},
+    record::{Kind, Outcome, Record},
 };
 use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
-use super::family::Family;
+use super::{family::Family, spans::Spans};
+use governance::Governance;
 use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, REASON, SERVER, TOOL, UNKNOWN};
 use limits::LimitSeries;
 use series::ServerSeries;
@@ -80,6 +82,8 @@ pub struct Metrics {
     unknown: Arc<ServerSeries>,
     limits: LimitSeries,
     auth_failures: IntCounterVec,
+    governance: Governance,
+    spans: OnceLock<Spans>,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -99,6 +103,8 @@ impl Metrics {
             traffic: Traffic::register(&registry),
             limits: LimitSeries::register(&registry, &families.overflow),
             unknown: Arc::new(ServerSeries::new(UNKNOWN, &families)),
+            governance: Governance::register(&registry, &families.overflow),
+            spans: OnceLock::new(),
             families,
             auth_failures: register(
                 &registry,
@@ -133,6 +139,24 @@ impl Metrics {
     /// Counts an operation that has ended. Allocates only the first time that its labels occur.
     pub fn observe(&self, operation: &Operation<'_>) {
         self.server(operation.server).observe(operation);
+    }
+
+    /// Counts what the stages decided about a call and found in it.
+    pub fn govern(&self, record: &Record<'_>) {
+        let known = self.servers.load().contains_key(record.server);
+        let server = if known { record.server } else { UNKNOWN };
+        self.governance.observe(record, server);
+    }
+
+    /// A phase of a call took so long.
+    pub fn phase(&self, name: &str, took: Duration) {
+        self.governance.phase(name, took);
+    }
+
+    /// Shows the exporter's figures from now on.
+    pub fn exporting(&self, spans: Spans) {
+        // There is one exporter in a process.
+        let _ = self.spans.set(spans);
     }
 
     /// Counts a request as being answered until the guard is dropped.
@@ -187,6 +211,8 @@ impl Metrics {
             // What was encoded so far is still a whole number of families.
             tracing::error!(%error, "cannot encode metrics");
         }
+        let (exported, dropped) = self.spans.get().map_or((0, 0), Spans::counts);
+        audit::write_spans(&mut page, exported, dropped);
         audit::write(&mut page, stats);
         page
     }

@@ -5,4 +5,5 @@
 pub mod family;
 pub mod logs;
 pub mod metrics;
+pub mod spans;
 pub mod trace;

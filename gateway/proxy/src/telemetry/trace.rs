@@ -26,6 +26,8 @@ pub struct TraceContext {
     pub parent_id: Option<[u8; 8]>,
     /// The trace flags that go on to the server.
     pub flags: u8,
+    /// The parent that the HTTP header named, where the message itself named another.
+    pub link: Option<Parent>,
 }
 
 /// What a valid `traceparent` says.
@@ -44,6 +46,7 @@ impl TraceContext {
             span_id: not_zero(span_id),
             parent_id: None,
             flags: SAMPLED,
+            link: None,
         }
     }
 
@@ -61,16 +64,44 @@ impl TraceContext {
     }
 
     /// Goes on with the trace of `traceparent` under the same span of ours; whether it was valid.
-    /// What is not valid changes nothing.
+    /// What is not valid changes nothing. A parent that was known before becomes a link.
     pub fn adopt(&mut self, traceparent: &str) -> bool {
         let parent = Parent::parse(traceparent);
         if let Some(parent) = parent {
+            let before = self.parent_id.map(|span_id| Parent {
+                trace_id: self.trace_id,
+                span_id,
+                flags: self.flags,
+            });
+            self.link = before.filter(|before| *before != parent);
             self.trace_id = parent.trace_id;
             self.parent_id = Some(parent.span_id);
             self.flags = parent.flags;
         }
         parent.is_some()
     }
+}
+
+/// The body with our span in place of the caller's in `params._meta.traceparent`, which a server
+/// believes rather than the header. The text has the same length, so that nothing else moves.
+/// `None` where `traceparent` is not a valid one that stands in `body` as it is.
+pub fn with_span(body: &[u8], traceparent: &str, span_id: [u8; 8]) -> Option<Vec<u8>> {
+    /// `00-`, the trace id, `-`.
+    const BEFORE_SPAN: usize = 36;
+    Parent::parse(traceparent)?;
+    // An escaped text was decoded elsewhere and is not part of the body.
+    let at = (traceparent.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+    let start = at.checked_add(BEFORE_SPAN)?;
+    if body.get(at..at.checked_add(traceparent.len())?)? != traceparent.as_bytes() {
+        return None;
+    }
+    let mut changed = body.to_vec();
+    let digits = changed.get_mut(start..start + 16)?;
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(span_id) {
+        let text = format!("{byte:02x}");
+        pair.copy_from_slice(text.as_bytes());
+    }
+    Some(changed)
 }
 
 impl fmt::Display for TraceContext {
@@ -221,6 +252,34 @@ mod tests {
         headers.append(TRACEPARENT, parent.parse().unwrap());
         let two = TraceContext::from_headers(&headers, [7; 16], [9; 8]);
         assert_eq!(two, fresh);
+    }
+
+    #[test]
+    fn a_message_that_names_its_parent_outdoes_the_header_and_links_to_it() {
+        let mut headers = HeaderMap::new();
+        let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        headers.append(TRACEPARENT, header.parse().unwrap());
+        let mut context = TraceContext::from_headers(&headers, [7; 16], [9; 8]);
+        assert_eq!(context.link, None);
+        assert!(context.adopt("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"));
+        assert_eq!(context.link, Parent::parse(header));
+        assert_eq!(
+            context.parent_id,
+            Some([0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31])
+        );
+    }
+
+    #[test]
+    fn our_span_takes_the_place_of_the_callers_in_a_message() {
+        let body = r#"{"_meta":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}"#;
+        let value = &body[25..80];
+        let changed = with_span(body.as_bytes(), value, [0xab; 8]).unwrap();
+        let expected = body.replace("b7ad6b7169203331", "abababababababab");
+        assert_eq!(String::from_utf8(changed).unwrap(), expected);
+        // A text that was decoded, and so stands elsewhere.
+        let elsewhere = value.to_owned();
+        assert_eq!(with_span(body.as_bytes(), &elsewhere, [1; 8]), None);
+        assert_eq!(with_span(body.as_bytes(), &body[25..70], [1; 8]), None);
     }
 
     #[test]

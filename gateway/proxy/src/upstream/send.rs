@@ -56,6 +56,8 @@ pub struct Terms {
 pub struct Effort {
     /// The endpoints that were tried, in this order.
     pub tried: Vec<Arc<str>>,
+    /// When each of these tries began.
+    pub started: Vec<Instant>,
     /// How long the call waited for its turn.
     pub queued: Duration,
 }

@@ -71,6 +71,7 @@ impl Call<'_> {
         };
         let endpoint = self.pool.find(&session.endpoint).ok_or_else(lost)?;
         effort.tried.push(Arc::clone(&endpoint.label));
+        effort.started.push(Instant::now());
         match self.attempt(&endpoint).await {
             Ok(answering) => Ok(answering),
             // Nobody listens there any more, or nobody has for some time: the session is gone.
@@ -97,6 +98,7 @@ impl Call<'_> {
             };
             tried.push(Arc::clone(&endpoint));
             effort.tried.push(Arc::clone(&endpoint.label));
+            effort.started.push(Instant::now());
             match self.attempt(&endpoint).await {
                 Ok(answering) => {
                     sends += 1;

@@ -204,11 +204,14 @@ impl Store {
     /// As the gateway's sink sees it.
     pub(crate) fn client(&self) -> gantry_analytics::Store {
         gantry_analytics::Store {
-            url: format!("http://{}", self.address),
-            user: "gantry".to_owned(),
             password: Some(STORE_PASSWORD.to_owned()),
-            database: "gantry".to_owned(),
+            ..gantry_analytics::Store::new(format!("http://{}", self.address))
         }
+    }
+
+    /// Its HTTP interface.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The `audit:` section that delivers here.

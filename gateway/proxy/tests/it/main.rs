@@ -9,12 +9,13 @@
 )]
 
 mod access;
+mod alerts;
 mod cli;
 mod conformance;
-mod crash;
 mod faults;
 mod fidelity;
 mod gateway;
+mod guard;
 mod identity;
 mod issuer;
 mod limits;
@@ -29,4 +30,8 @@ mod records;
 mod redis;
 mod streams;
 mod tokens;
+mod torture;
+mod traces;
 mod traffic;
+mod trail;
+mod trouble;

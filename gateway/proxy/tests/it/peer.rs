@@ -164,6 +164,17 @@ impl Era {
     }
 }
 
+/// The server whose tool `look_up` has this description and gives this answer.
+pub(crate) fn changing_server(port: u16, description: &str, answer: &str) -> Process {
+    let mut command = std::process::Command::new(python());
+    command
+        .arg(workspace().join("xtask/peers/changing_server.py"))
+        .arg(port.to_string())
+        .env("DESCRIPTION", description)
+        .env("ANSWER", answer);
+    Process::listening(&mut command)
+}
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -8,6 +8,74 @@ use crate::{
     message::{MODERN, modern_body, post, tool_call},
 };
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_under_way_when_the_gateway_is_killed_is_recorded_as_unknown() {
+    let store = Store::start().await;
+    let options = fixture::Options {
+        extra_tools: 40,
+        ..fixture::Options::default()
+    };
+    let fixture = fixture::start(options).await.unwrap();
+    let mut gateway = Gateway::start(&format!(
+        "servers: {{server: {{url: '{}'}}}}\n{}",
+        fixture.url(),
+        store.audit().replacen('{', "{intent: true, ", 1)
+    ));
+    let url = gateway.url("server");
+    let list = post(&url)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "tools/list");
+    let body = modern_body(&json!("list"), "tools/list", json!({}));
+    let list = list.body(body.to_string()).send().await.unwrap();
+    list.text().await.unwrap();
+    let (reads, writes) = ("order_get_0001", "order_create_0002");
+    for tool in [reads, writes] {
+        let call = tool_call(&url, &json!(tool), tool, json!({"id": "abc"}));
+        call.send().await.unwrap().text().await.unwrap();
+    }
+    // Only what may change something is noted.
+    let noted = std::fs::read(gateway.folder.path().join("spool/intents")).unwrap();
+    let noted = String::from_utf8_lossy(&noted).into_owned();
+    assert!(
+        noted.contains(writes) && !noted.contains(reads),
+        "{reads} {writes}"
+    );
+
+    let slow = tool_call(&url, &json!("slow"), "slow", json!({"ms": 60_000}));
+    let slow = tokio::spawn(slow.send());
+    let intents = gateway.folder.path().join("spool/intents");
+    let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !String::from_utf8_lossy(&std::fs::read(&intents).unwrap()).contains("slow") {
+        assert!(tokio::time::Instant::now() < patience);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    gateway.process().kill();
+    assert!(slow.await.unwrap().is_err());
+    tokio::task::block_in_place(|| gateway.restart());
+    let rows = store.rows("method = 'tools/call'", 3).await;
+    let told = |row: &serde_json::Value| (row["rpc_id"].clone(), row["outcome"].clone());
+    let told: Vec<_> = rows.iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            (json!(reads), json!("ok")),
+            (json!(writes), json!("ok")),
+            (json!("slow"), json!("unknown")),
+        ]
+    );
+    let unknown = &rows[2];
+    assert_eq!(unknown["tool"], json!("slow"));
+    assert_eq!(unknown["agent"], json!("anonymous"));
+    assert_ne!(unknown["args_hash"], json!(0));
+    assert!(unknown["epoch"].as_u64() > rows[0]["epoch"].as_u64());
+    // Once, however often it starts.
+    gateway.process().kill();
+    tokio::task::block_in_place(|| gateway.restart());
+    let call = tool_call(&url, &json!("last"), "echo", json!({"text": "x"}));
+    call.send().await.unwrap().text().await.unwrap();
+    assert_eq!(store.rows("method = 'tools/call'", 4).await.len(), 4);
+}
+
 #[tokio::test]
 async fn a_call_is_recorded_as_it_was() {
     let store = Store::start().await;

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use gantry_analytics::log::{Ack, OnFull};
+use url::Url;
+
 use super::Checker;
 use crate::config::Secret;
 use crate::config::bounds::{DATABASE_NAME_BYTES_MAX, GATEWAY_NAME_BYTES_MAX, SECRET_BYTES_MAX};
@@ -36,8 +39,29 @@ impl Checker<'_> {
             Some(dir) => self.file(dir),
             None => self.default_spool(),
         };
+        let seal_key = match &raw.seal_key {
+            Some(key) => self.file(key),
+            None => dir.join("seal.key"),
+        };
+        let pseudonym_key = match &raw.pseudonym_key {
+            Some(key) => self.file(key),
+            None => dir.join("pseudonym.key"),
+        };
         Some(Audit {
             gateway,
+            ack: match raw.ack {
+                raw::Ack::Memory => Ack::Memory,
+                raw::Ack::Written => Ack::Written,
+                raw::Ack::Synced => Ack::Synced,
+            },
+            on_full: match raw.on_full {
+                raw::OnFull::Block => OnFull::Block,
+                raw::OnFull::FailClosed => OnFull::FailClosed,
+                raw::OnFull::Degrade => OnFull::Degrade,
+            },
+            intent: raw.intent,
+            seal_key,
+            pseudonym_key,
             clickhouse,
             spool: Spool {
                 dir,
@@ -47,38 +71,73 @@ impl Checker<'_> {
     }
 
     fn clickhouse(&mut self, raw: &raw::ClickHouse, path: &Path) -> Option<ClickHouse> {
-        let at = path.key("url");
-        let url = if self.is_absent(&at) {
-            None
-        } else {
-            self.url(&raw.url, &at)
-        };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let begins = raw
-            .database
-            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !begins
-            || raw.database.len() > DATABASE_NAME_BYTES_MAX
-            || !raw.database.chars().all(is_name)
-        {
-            let allowed = "1 to 64 of letters, digits and `_`, not beginning with a digit";
-            self.fault(
-                &path.key("database"),
-                "this cannot name a database",
-                allowed,
-            );
+        let shards = self.shards(raw, path);
+        self.name(&raw.database, &path.key("database"), "a database");
+        if let Some(cluster) = &raw.cluster {
+            self.name(cluster, &path.key("cluster"), "a cluster");
         }
+        let ca = raw
+            .ca
+            .as_ref()
+            .and_then(|ca| self.authorities(ca, &path.key("ca")));
         let password = raw
             .password
             .as_ref()
             .filter(|secret| !secret.expose().is_empty())
             .and_then(|secret| self.secret(secret, &path.key("password")));
         Some(ClickHouse {
-            url: url?,
+            shards: shards?,
+            cluster: raw.cluster.clone(),
             user: raw.user.clone(),
             password,
             database: raw.database.clone(),
+            ca,
+            is_compressed: matches!(raw.compression, raw::Compression::Lz4),
+            timeout: raw.timeout.into(),
+            keep_days: raw.keep_days,
         })
+    }
+
+    /// The replicas of each shard: `url` is one shard with one.
+    fn shards(&mut self, raw: &raw::ClickHouse, path: &Path) -> Option<Vec<Vec<Url>>> {
+        let at = path.key("shards");
+        match (&raw.url, &raw.shards) {
+            (Some(url), None) => Some(vec![vec![self.url(url, &path.key("url"))?]]),
+            (None, Some(shards)) => {
+                let mut found = Vec::new();
+                for (index, urls) in shards.iter().enumerate() {
+                    let shard = at.index(index);
+                    if urls.is_empty() {
+                        self.fault(&shard, "a shard without a server", raw::URL);
+                    }
+                    let replicas = urls
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(index, url)| self.url(url, &shard.index(index)));
+                    found.push(replicas.collect());
+                }
+                Some(found)
+            }
+            (Some(_), Some(_)) => {
+                self.fault(&at, "both `url` and `shards`", "one of the two");
+                None
+            }
+            (None, None) => {
+                if !self.findings.touch(path) {
+                    self.fault(path, "neither `url` nor `shards`", "one of the two");
+                }
+                None
+            }
+        }
+    }
+
+    fn name(&mut self, name: &str, path: &Path, what: &str) {
+        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !begins || !fits || name.len() > DATABASE_NAME_BYTES_MAX {
+            let allowed = "1 to 64 of letters, digits and `_`, not beginning with a digit";
+            self.fault(path, format!("this cannot name {what}"), allowed);
+        }
     }
 
     /// Follows `file:PATH`. One newline at the end of the file belongs to the editor and not to the secret.

@@ -7,16 +7,18 @@ mod audit;
 mod auth;
 mod credentials;
 mod edge;
+mod guardrails;
 mod limits;
 mod prices;
 mod servers;
+mod telemetry;
 mod traffic;
 
 use std::path::{Path as FilePath, PathBuf};
 
 use url::Url;
 
-use super::checked::{Checked, Insecure, Log, LogFormat, LogLevel, Requests, Streams, Telemetry};
+use super::checked::{Checked, Insecure, Requests, Streams};
 use super::fault::{Findings, Path};
 use super::raw;
 use super::tree::Node;
@@ -39,6 +41,7 @@ pub(super) fn check(
     let insecure = Insecure {
         anonymous: raw.insecure.anonymous,
         admin_remote: raw.insecure.admin_remote,
+        unrecorded: raw.insecure.unrecorded,
     };
     let listen = checker.listen(&raw.listen, insecure, raw.auth.is_some());
     let admin = checker.admin(&raw.admin, insecure, listen.as_ref());
@@ -54,7 +57,9 @@ pub(super) fn check(
         .map(|prices| checker.prices(prices, &servers));
     let limits = checker.limits(&raw.limits, &servers, prices.as_ref());
     let redis = raw.redis.as_ref().and_then(|redis| checker.redis(redis));
+    let guardrails = checker.guardrails(&raw.guardrails);
     let audit = checker.audit(&raw.audit);
+    let telemetry = checker.telemetry(&raw.telemetry);
     Some(Checked {
         listen: listen?,
         admin: admin?,
@@ -69,8 +74,9 @@ pub(super) fn check(
         streams: Streams {
             keep_alive: raw.streams.keep_alive.into(),
         },
+        guardrails,
         audit: audit?,
-        telemetry: telemetry(&raw.telemetry),
+        telemetry: telemetry?,
         insecure,
     })
 }
@@ -82,23 +88,6 @@ fn requests(raw: &raw::Requests) -> Requests {
         header_bytes_max: raw.header_bytes_max.0,
         depth_max: raw.depth_max,
         read_timeout: raw.read_timeout.into(),
-    }
-}
-
-fn telemetry(raw: &raw::Telemetry) -> Telemetry {
-    let level = match raw.log.level {
-        raw::LogLevel::Error => LogLevel::Error,
-        raw::LogLevel::Warn => LogLevel::Warn,
-        raw::LogLevel::Info => LogLevel::Info,
-        raw::LogLevel::Debug => LogLevel::Debug,
-        raw::LogLevel::Trace => LogLevel::Trace,
-    };
-    let format = match raw.log.format {
-        raw::LogFormat::Json => LogFormat::Json,
-        raw::LogFormat::Text => LogFormat::Text,
-    };
-    Telemetry {
-        log: Log { level, format },
     }
 }
 

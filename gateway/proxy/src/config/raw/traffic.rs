@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FILE, Secret, URL};
+use super::{FILE, URL};
+use crate::config::Secret;
 use crate::config::bounds;
 use crate::config::quantity::Period;
 

@@ -1,6 +1,7 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
+    ("GANTRY_GUARD_KEY", "a key of thirty-two bytes or more!"),
     ("GANTRY_OAUTH_SECRET", "hunter2"),
     ("GANTRY_REDIS_PASSWORD", "hunter3"),
     ("GANTRY_STORE_PASSWORD", "hunter2"),
@@ -36,6 +37,7 @@ fn every_example_is_valid() {
         "audit",
         "canary",
         "everything",
+        "guardrails",
         "identity",
         "limits",
         "minimal",
@@ -115,7 +117,7 @@ fn what_the_examples_mean() {
 
     let audit = read("audit.yaml");
     let clickhouse = audit.audit.clickhouse.as_ref().unwrap();
-    assert_eq!(clickhouse.url.as_str(), "http://127.0.0.1:8123/");
+    assert_eq!(clickhouse.shards[0][0].as_str(), "http://127.0.0.1:8123/");
     assert_eq!(clickhouse.password.as_ref().unwrap().expose(), "hunter2");
     assert_eq!(audit.audit.spool.bytes_max, 10 << 30);
 

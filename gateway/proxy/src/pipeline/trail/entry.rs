@@ -1,13 +1,30 @@
 //! A closed trail, and the row that it becomes.
 
-use gantry_analytics::record::{GuardAction, Record, Transport};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use gantry_analytics::{
+    log::Intent,
+    record::{GuardAction, Outcome, Record, Transport},
+};
 use gantry_mcp::answer::Format;
 
-use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Trail};
+use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Guarded, Phase, Trail};
 use crate::{
+    config::guardrails::Action,
+    guardrails::Report,
     pipeline::usage::{Bill, Facts},
+    telemetry::{
+        spans::{Part, Try},
+        trace::TraceContext,
+    },
     upstream::Effort,
 };
+
+/// What the record of a call says that the process has not seen the end of.
+const UNDER_WAY: &str = "the gateway ended while the call was under way";
 
 /// The longest JSON-RPC id that is kept; longer ones are cut.
 const ID_BYTES_MAX: usize = 256;
@@ -20,6 +37,8 @@ pub struct Entry {
     id: String,
     /// The endpoints that were tried before the last one.
     tried: String,
+    /// Findings in words, for the attributes.
+    evidence: Vec<(String, String)>,
     bill: Bill,
     /// From the request's arrival to the end of the answer.
     pub duration_us: u64,
@@ -30,8 +49,9 @@ pub struct Entry {
 impl Entry {
     pub(super) fn new(trail: Trail, ending: Ending, duration_us: u64, upstream_us: u64) -> Self {
         Self {
-            id: trail.id.as_deref().map(plain_id).unwrap_or_default(),
+            id: trail.plain_id(),
             tried: tried(&trail.effort),
+            evidence: trail.guarded.as_deref().map(described).unwrap_or_default(),
             trail,
             ending,
             bill: Bill::default(),
@@ -43,6 +63,68 @@ impl Entry {
     /// Whether the exchange was a stream without an end of its own.
     pub fn is_endless(&self) -> bool {
         self.trail.is_endless()
+    }
+
+    /// What the record concludes.
+    pub(in crate::pipeline) fn intent(&mut self) -> Option<Intent> {
+        self.trail.intent.take()
+    }
+
+    /// The record is written.
+    pub(crate) fn recorded(&mut self) {
+        self.trail.phases.ended(Phase::Audit);
+    }
+
+    /// The phases that the request went through.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = (Phase, Part)> + '_ {
+        self.trail.phases.parts()
+    }
+
+    /// The tries at servers, of which only the last can have been answered.
+    pub(crate) fn tries(&self) -> Vec<Try> {
+        let upstream = self.phases().find(|(phase, _)| *phase == Phase::Upstream);
+        let Some((_, part)) = upstream else {
+            return Vec::new();
+        };
+        let effort = &self.trail.effort;
+        let starts = effort
+            .started
+            .iter()
+            .map(|at| self.trail.phases.since_start(*at));
+        let ends = effort
+            .started
+            .iter()
+            .skip(1)
+            .map(|at| self.trail.phases.since_start(*at));
+        let last = effort.tried.len().saturating_sub(1);
+        effort
+            .tried
+            .iter()
+            .zip(starts.zip(ends.chain([part.end_us])))
+            .enumerate()
+            .map(|(at, (endpoint, (start_us, end_us)))| Try {
+                endpoint: Arc::clone(endpoint),
+                start_us,
+                end_us,
+                failed: at < last,
+            })
+            .collect()
+    }
+
+    /// Its place in a trace.
+    pub(crate) fn trace(&self) -> &TraceContext {
+        &self.trail.trace
+    }
+
+    /// When the request arrived.
+    pub(crate) fn started(&self) -> SystemTime {
+        let since = u64::try_from(self.trail.ts_us).unwrap_or(0);
+        UNIX_EPOCH + Duration::from_micros(since)
+    }
+
+    /// Whose call it was, where the caller's credential says; pseudonyms are made of it.
+    pub fn person(&self) -> Option<&str> {
+        self.trail.person()
     }
 
     /// Makes out what the call used and costs, and settles what limits are owed for it.
@@ -69,64 +151,37 @@ impl Entry {
     }
 
     /// What counts the call by what, where a limit refused it.
-    pub fn limited(&self) -> Option<&(std::sync::Arc<str>, &'static str)> {
+    pub fn limited(&self) -> Option<&(Arc<str>, &'static str)> {
         self.ending.limited.as_ref()
     }
 
-    /// What the record keeps beside its columns.
-    pub fn attrs(&self) -> Vec<(&str, &str)> {
-        let attrs = [
-            ("tried", self.tried.as_str()),
-            ("teams", self.trail.teams.as_str()),
-        ];
-        attrs
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .collect()
+    /// The columns that are lists, for [`Entry::record`] to borrow.
+    pub fn lists(&self) -> Lists<'_> {
+        let guarded = self.trail.guarded.as_deref();
+        let mut lists = guarded.map_or_else(Lists::default, Lists::of);
+        let evidence = self.evidence.iter();
+        lists
+            .attrs
+            .extend(evidence.map(|(name, value)| (name.as_str(), value.as_str())));
+        let others = [("tried", &self.tried), ("teams", &self.trail.teams)];
+        let said = others.into_iter().filter(|(_, value)| !value.is_empty());
+        lists
+            .attrs
+            .extend(said.map(|(name, value)| (name, value.as_str())));
+        lists
     }
 
-    /// The row of the audit log, with [`Entry::attrs`].
-    pub fn record<'a>(&'a self, attrs: &'a [(&'a str, &'a str)]) -> Record<'a> {
+    /// The row of the audit log, but for the person's pseudonym.
+    pub fn record<'a>(&'a self, lists: &'a Lists<'a>) -> Record<'a> {
         let (trail, ending) = (&self.trail, &self.ending);
         Record {
-            ts_us: trail.ts_us,
-            tenant: &trail.tenant,
-            team: trail.team.as_deref().unwrap_or_default(),
-            agent: trail.agent.as_deref().unwrap_or_default(),
-            subject: 0,
-            auth_method: trail.auth_method,
-            client_name: &trail.client_name,
-            client_version: &trail.client_version,
-            client_ip: trail.client,
-            method: &trail.method,
-            server: trail.server.as_deref().unwrap_or_default(),
-            server_version: trail.version.as_deref().unwrap_or_default(),
-            // The one that answered, or that was tried last.
-            endpoint: trail.effort.tried.last().map_or("", |endpoint| &**endpoint),
-            kind: trail.kind,
-            tool: &trail.tool,
-            resource_uri: &trail.resource_uri,
-            // Arguments are often so few that a hash without a key could be reversed by guessing.
-            args_hash: 0,
-            protocol: trail.protocol,
-            transport: Transport::StreamableHttp,
-            session_id: &trail.session,
-            rpc_id: &self.id,
-            trace_id: trail.trace.trace_id,
-            span_id: trail.trace.span_id,
             outcome: ending.outcome,
             http_status: ending.http_status,
             rpc_code: ending.rpc_code,
             error: &ending.error,
-            attempts: u8::try_from(trail.effort.tried.len()).unwrap_or(u8::MAX),
-            flags: trail.flags,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
-            guard_us: 0,
-            queue_us: u32::try_from(trail.effort.queued.as_micros()).unwrap_or(u32::MAX),
-            ttfb_us: trail.ttfb_us,
-            req_bytes: u32::try_from(trail.req_bytes).unwrap_or(u32::MAX),
-            resp_bytes: trail.resp_bytes,
+            guard_us: lists.guard_us,
             tokens_in: self.bill.tokens_in,
             tokens_out: self.bill.tokens_out,
             cost: self.bill.cost.billionths(),
@@ -136,11 +191,73 @@ impl Entry {
                 .as_deref()
                 .or(trail.rule.as_deref())
                 .unwrap_or_default(),
+            guard_action: lists.guard_action,
+            guard_rules: &lists.guard_rules,
+            pii_in: &lists.pii_in,
+            pii_out: &lists.pii_out,
+            attrs: &lists.attrs,
+            ..trail.begun(&self.id)
+        }
+    }
+}
+
+impl Trail {
+    /// The request's id as the record has it.
+    pub(in crate::pipeline) fn plain_id(&self) -> String {
+        self.id.as_deref().map(plain_id).unwrap_or_default()
+    }
+
+    /// What is known of a request whose end is not, but for the person's pseudonym.
+    pub(in crate::pipeline) fn begun<'a>(&'a self, id: &'a str) -> Record<'a> {
+        Record {
+            ts_us: self.ts_us,
+            tenant: &self.tenant,
+            team: self.team.as_deref().unwrap_or_default(),
+            agent: self.agent.as_deref().unwrap_or_default(),
+            subject: 0,
+            auth_method: self.auth_method,
+            client_name: &self.client_name,
+            client_version: &self.client_version,
+            client_ip: self.client,
+            method: &self.method,
+            server: self.server.as_deref().unwrap_or_default(),
+            server_version: self.version.as_deref().unwrap_or_default(),
+            // The one that answered, or that was tried last.
+            endpoint: self.effort.tried.last().map_or("", |endpoint| &**endpoint),
+            kind: self.kind,
+            tool: &self.tool,
+            resource_uri: &self.resource_uri,
+            // Arguments are often so few that a hash without a key could be reversed by guessing.
+            args_hash: self.args_hash,
+            protocol: self.protocol,
+            transport: Transport::StreamableHttp,
+            session_id: &self.session,
+            rpc_id: id,
+            trace_id: self.trace.trace_id,
+            span_id: self.trace.span_id,
+            outcome: Outcome::Unknown,
+            http_status: 0,
+            rpc_code: 0,
+            error: UNDER_WAY,
+            attempts: u8::try_from(self.effort.tried.len()).unwrap_or(u8::MAX),
+            flags: self.flags,
+            duration_us: 0,
+            upstream_us: 0,
+            guard_us: 0,
+            queue_us: u32::try_from(self.effort.queued.as_micros()).unwrap_or(u32::MAX),
+            ttfb_us: self.ttfb_us,
+            req_bytes: u32::try_from(self.req_bytes).unwrap_or(u32::MAX),
+            resp_bytes: self.resp_bytes,
+            tokens_in: 0,
+            tokens_out: 0,
+            cost: 0,
+            price_book: "",
+            policy: self.rule.as_deref().unwrap_or_default(),
             guard_action: GuardAction::None,
             guard_rules: &[],
             pii_in: &[],
             pii_out: &[],
-            attrs,
+            attrs: &[],
         }
     }
 }
@@ -148,6 +265,66 @@ impl Entry {
 fn tried(effort: &Effort) -> String {
     let earlier = effort.tried.split_last().map(|(_, earlier)| earlier);
     earlier.unwrap_or_default().join(" ")
+}
+
+/// Columns that are lists.
+#[derive(Debug, Default)]
+pub struct Lists<'a> {
+    guard_us: u32,
+    guard_action: GuardAction,
+    guard_rules: Vec<&'a str>,
+    pii_in: Vec<(&'a str, u16)>,
+    pii_out: Vec<(&'a str, u16)>,
+    attrs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(guarded: &'a Guarded) -> Self {
+        fn kinds(report: &Report) -> Vec<(&str, u16)> {
+            let kinds = report.kinds.iter();
+            kinds.map(|(kind, count)| (kind.as_str(), *count)).collect()
+        }
+        let (forth, back) = (&guarded.forth, &guarded.back);
+        let rules = forth.rules.iter().chain(&back.rules).map(String::as_str);
+        let mut guard_rules: Vec<&str> = rules.collect();
+        guard_rules.sort_unstable();
+        guard_rules.dedup();
+        Self {
+            guard_us: forth.micros.saturating_add(back.micros),
+            guard_action: match forth.action.max(back.action) {
+                Some(Action::Block) => GuardAction::Block,
+                Some(Action::Monitor) => GuardAction::Flag,
+                Some(Action::Off) => GuardAction::Allow,
+                Some(_) => GuardAction::Mask,
+                None => GuardAction::None,
+            },
+            guard_rules,
+            pii_in: kinds(forth),
+            pii_out: kinds(back),
+            attrs: Vec::new(),
+        }
+    }
+}
+
+/// One attribute a finding: kind, place, rule, action and keyed hash, never the value.
+fn described(guarded: &Guarded) -> Vec<(String, String)> {
+    let sides = [("in", &guarded.forth), ("out", &guarded.back)];
+    let all = sides
+        .into_iter()
+        .flat_map(|(side, report)| report.evidence.iter().map(move |one| (side, one)));
+    all.enumerate()
+        .map(|(place, (side, one))| {
+            let text = format!(
+                "{} {} {} rule={} hash={:016x}",
+                one.kind,
+                one.action.as_str(),
+                one.pointer,
+                one.rule,
+                one.hash
+            );
+            (format!("guard.{side}.{place}"), text)
+        })
+        .collect()
 }
 
 /// The id as people search for it: a string without its quotes, anything else as it stands.

@@ -5,6 +5,7 @@
 
 mod ending;
 mod entry;
+mod phases;
 
 use std::{
     borrow::Cow,
@@ -15,9 +16,14 @@ use std::{
 };
 
 pub use ending::Ending;
-pub use entry::Entry;
+pub use entry::{Entry, Lists};
+pub use phases::Phase;
 
-use gantry_analytics::record::{AuthMethod, Kind};
+use bytes::Bytes;
+use gantry_analytics::{
+    log::Intent,
+    record::{AuthMethod, Kind},
+};
 use gantry_mcp::{
     frame::{Call, Frame},
     headers::Era,
@@ -28,12 +34,15 @@ use http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use phases::Phases;
+
 use super::usage::Usage;
 use crate::{
     auth::Caller,
+    guardrails::Report,
     policy::Permit,
     routing::{SESSION_ID, Server, Target},
-    telemetry::trace::TraceContext,
+    telemetry::trace::{self, TraceContext},
     upstream::{Effort, Exchange, Verb},
 };
 
@@ -46,10 +55,18 @@ pub(super) const FLAG_DEPARTED: u32 = 2;
 /// Tokens were not counted but made out from the number of bytes.
 pub(super) const FLAG_ESTIMATED: u32 = 8;
 
+/// What guardrails found, on the way to the server and back.
+#[derive(Debug, Default)]
+struct Guarded {
+    forth: Report,
+    back: Report,
+}
+
 /// The facts of a request that is still under way.
 #[derive(Debug)]
 pub struct Trail {
     started: Instant,
+    phases: Phases,
     ts_us: i64,
     client: IpAddr,
     trace: TraceContext,
@@ -57,6 +74,8 @@ pub struct Trail {
     tenant: String,
     agent: Option<String>,
     team: Option<String>,
+    caller: Option<Caller>,
+    args_hash: u64,
     /// All teams as a JSON array, where there are several.
     teams: String,
     auth_method: AuthMethod,
@@ -78,14 +97,18 @@ pub struct Trail {
     req_bytes: u64,
     resp_bytes: u64,
     usage: Option<Box<Usage>>,
+    guarded: Option<Box<Guarded>>,
+    intent: Option<Intent>,
 }
 
 impl Trail {
     /// Begins the trail of a request that just arrived.
     pub fn begin(client: IpAddr, headers: &HeaderMap) -> Self {
         let ts = SystemTime::now().duration_since(UNIX_EPOCH);
+        let started = Instant::now();
         Self {
-            started: Instant::now(),
+            started,
+            phases: Phases::begin(started),
             ts_us: ts.map_or(0, |age| age.as_micros() as i64),
             client,
             trace: TraceContext::from_headers(headers, rand::random(), rand::random()),
@@ -93,6 +116,8 @@ impl Trail {
             tenant: String::new(),
             agent: None,
             team: None,
+            caller: None,
+            args_hash: 0,
             teams: String::new(),
             auth_method: AuthMethod::None,
             client_name: String::new(),
@@ -115,6 +140,8 @@ impl Trail {
             req_bytes: 0,
             resp_bytes: 0,
             usage: None,
+            guarded: None,
+            intent: None,
         }
     }
 
@@ -173,6 +200,7 @@ impl Trail {
 
     /// The revision is known.
     pub fn classified(&mut self, era: Option<Era>) {
+        self.phases.ended(Phase::Read);
         self.protocol = match era {
             Some(Era::Modern(revision) | Era::Legacy(Some(revision))) => revision.as_str(),
             Some(Era::Legacy(None)) => Revision::ASSUMED.as_str(),
@@ -187,6 +215,7 @@ impl Trail {
 
     /// The caller is known.
     pub fn identified(&mut self, caller: &Caller, tenant: &str) {
+        self.phases.ended(Phase::Auth);
         self.tenant = tenant.to_owned();
         self.agent = Some(caller.agent().to_owned());
         self.team = caller.teams().first().cloned();
@@ -194,10 +223,17 @@ impl Trail {
             self.teams = Value::from(caller.teams().to_vec()).to_string();
         }
         self.auth_method = caller.method();
+        self.caller = Some(caller.clone());
+    }
+
+    /// The keyed hash of the call's arguments is known.
+    pub fn argued(&mut self, hash: u64) {
+        self.args_hash = hash;
     }
 
     /// A rule has allowed the call.
     pub fn permitted(&mut self, permit: &Permit) {
+        self.phases.ended(Phase::Policy);
         self.rule = Some(Arc::clone(permit.rule()));
     }
 
@@ -206,8 +242,37 @@ impl Trail {
         self.usage = usage.map(Box::new);
     }
 
+    /// A phase that leaves no other fact has ended.
+    pub fn passed(&mut self, phase: Phase) {
+        self.phases.ended(phase);
+    }
+
+    /// A message was inspected on its way to the server, or on its way back.
+    pub fn screened(&mut self, back: bool, report: &Report) {
+        if !report.is_empty() || report.micros > 0 {
+            let guarded = self.guarded.get_or_insert_default();
+            let side = if back {
+                &mut guarded.back
+            } else {
+                &mut guarded.forth
+            };
+            side.merge(report.clone());
+        }
+    }
+
+    /// The call is noted, and its record concludes that.
+    pub(in crate::pipeline) fn noted(&mut self, intent: Option<Intent>) {
+        self.intent = intent;
+    }
+
+    /// Whose call it is, where the caller's credential says; pseudonyms are made of it.
+    pub(in crate::pipeline) fn person(&self) -> Option<&str> {
+        self.caller.as_ref().and_then(Caller::subject)
+    }
+
     /// The exchange with the server begins.
     pub fn sending(&mut self) {
+        self.phases.ended(Phase::Route);
         self.sent = Some(Instant::now());
     }
 
@@ -288,13 +353,28 @@ impl Trail {
         self.trace.to_string()
     }
 
+    /// The body that goes on: with our span in place of the caller's, where the message names one.
+    pub fn carry(&self, body: &Bytes, frame: Option<&Frame<'_>>) -> Bytes {
+        let call = match frame {
+            Some(Frame::Request(call) | Frame::Notification(call)) => call,
+            Some(Frame::Response(_)) | None => return body.clone(),
+        };
+        let parent = call.params.meta.traceparent.as_deref();
+        parent
+            .and_then(|parent| trace::with_span(body, parent, self.trace.span_id))
+            .map_or_else(|| body.clone(), Bytes::from)
+    }
+
     /// Whether the call may have reached its server.
     pub fn is_sent(&self) -> bool {
         self.sent.is_some()
     }
 
     /// Closes the trail: nothing can be added to what is returned.
-    pub fn close(self, ending: Ending) -> Entry {
+    pub fn close(mut self, ending: Ending) -> Entry {
+        if self.sent.is_some() {
+            self.phases.ended(Phase::Upstream);
+        }
         let duration_us = micros(self.started);
         let upstream_us = self.sent.map_or(0, micros);
         Entry::new(self, ending, duration_us, upstream_us)

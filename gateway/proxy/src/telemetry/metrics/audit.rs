@@ -16,7 +16,8 @@ pub(super) fn write(page: &mut String, stats: &Stats) {
         ("written", stats.written_rows),
         ("delivered", stats.delivered_rows),
         ("refused", stats.refused_rows),
-        ("dropped", stats.lost_rows),
+        ("dead_letter", stats.dead_rows),
+        ("dropped", stats.lost_rows + stats.dropped_rows),
     ];
     head(page, Family::AuditRecords, "counter");
     for (stage, rows) in stages {
@@ -48,6 +49,13 @@ pub(super) fn write(page: &mut String, stats: &Stats) {
             count,
         );
     }
+}
+
+/// Appends what became of spans; the exporter counts for itself, too.
+pub(super) fn write_spans(page: &mut String, exported: u64, dropped: u64) {
+    head(page, Family::Spans, "counter");
+    labelled(page, Family::Spans, "stage", "exported", exported);
+    labelled(page, Family::Spans, "stage", "dropped", dropped);
 }
 
 // Writing into a `String` cannot fail.

@@ -1,10 +1,14 @@
 use std::{
     io::Write as _,
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use gantry_analytics::stats::FailureReason;
+use gantry_analytics::{
+    record::{AuthMethod, GuardAction, Transport},
+    stats::FailureReason,
+};
 
 use super::*;
 
@@ -15,7 +19,9 @@ fn stats() -> Stats {
         accepted_rows: 12,
         written_rows: 11,
         refused_rows: 1,
+        dropped_rows: 0,
         delivered_rows: 9,
+        dead_rows: 0,
         unsent_rows: 2,
         unsent_bytes: 600,
         oldest_unsent: Duration::from_millis(1_500),
@@ -220,9 +226,129 @@ fn the_trails_figures_are_those_of_the_moment() {
     }
 }
 
+const RECORD: Record<'_> = Record {
+    ts_us: 0,
+    tenant: "",
+    team: "",
+    agent: "",
+    subject: 0,
+    auth_method: AuthMethod::None,
+    client_name: "",
+    client_version: "",
+    client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    method: "tools/call",
+    server: "orders",
+    server_version: "v2",
+    endpoint: "",
+    kind: Kind::Tool,
+    tool: "get",
+    resource_uri: "",
+    args_hash: 0,
+    protocol: "",
+    transport: Transport::StreamableHttp,
+    session_id: "",
+    rpc_id: "",
+    trace_id: [0; 16],
+    span_id: [0; 8],
+    outcome: Outcome::Ok,
+    http_status: 200,
+    rpc_code: 0,
+    error: "",
+    attempts: 1,
+    flags: 0,
+    duration_us: 0,
+    upstream_us: 0,
+    guard_us: 40,
+    queue_us: 0,
+    ttfb_us: 0,
+    req_bytes: 100,
+    resp_bytes: 200,
+    tokens_in: 0,
+    tokens_out: 0,
+    cost: 0,
+    price_book: "",
+    policy: "team:support",
+    guard_action: GuardAction::Mask,
+    guard_rules: &[],
+    pii_in: &[("email", 2)],
+    pii_out: &[("iban", 1)],
+    attrs: &[],
+};
+
+#[test]
+fn decisions_and_findings_are_counted() {
+    let metrics = Metrics::new(&["orders"]);
+    metrics.govern(&RECORD);
+    metrics.govern(&Record {
+        outcome: Outcome::Denied,
+        guard_action: GuardAction::None,
+        pii_in: &[],
+        pii_out: &[],
+        ..RECORD
+    });
+    let decision = |kind, action| {
+        format!(
+            "mcp_gateway_policy_decisions_total{{action=\"{action}\",kind=\"{kind}\",server=\"orders\"}}"
+        )
+    };
+    for (series, expected) in [
+        (decision("acl", "allow"), 1.0),
+        (decision("acl", "deny"), 1.0),
+        (decision("ratelimit", "allow"), 1.0),
+        (decision("guardrail", "mask"), 1.0),
+        (
+            "mcp_gateway_pii_findings_total{action=\"mask\",direction=\"in\",kind=\"email\"}"
+                .to_owned(),
+            2.0,
+        ),
+        (
+            "mcp_gateway_pii_findings_total{action=\"mask\",direction=\"out\",kind=\"iban\"}"
+                .to_owned(),
+            1.0,
+        ),
+        (
+            "mcp_gateway_guardrail_scanned_bytes_total".to_owned(),
+            600.0,
+        ),
+    ] {
+        check(&metrics, &series, Some(expected));
+    }
+    for index in 0..100 {
+        let kind = format!("kind-{index}");
+        metrics.govern(&Record {
+            pii_in: &[(&kind, 1)],
+            pii_out: &[],
+            ..RECORD
+        });
+    }
+    let other =
+        "mcp_gateway_pii_findings_total{action=\"mask\",direction=\"in\",kind=\"__other__\"}";
+    check(&metrics, other, Some(38.0));
+}
+
+#[test]
+fn phases_of_our_own_are_timed() {
+    let metrics = Metrics::new(&[]);
+    metrics.phase("policy", Duration::from_micros(30));
+    metrics.phase("upstream", Duration::from_secs(1));
+    let bucket =
+        |le| format!("mcp_gateway_overhead_seconds_bucket{{phase=\"policy\",le=\"{le}\"}}");
+    check(&metrics, &bucket("0.000025"), Some(0.0));
+    check(&metrics, &bucket("0.00005"), Some(1.0));
+    check(
+        &metrics,
+        "mcp_gateway_overhead_seconds_count{phase=\"upstream\"}",
+        None,
+    );
+}
+
 #[test]
 fn every_family_is_on_the_page() {
     let metrics = Metrics::new(&["orders"]);
+    metrics.govern(&Record {
+        outcome: Outcome::Unauthenticated,
+        ..RECORD
+    });
     for index in 0..=200 {
         metrics.observe(&Operation {
             tool: &index.to_string(),

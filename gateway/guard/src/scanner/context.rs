@@ -1,0 +1,218 @@
+//! Which identifiers the words around a place speak of.
+
+use super::Scan;
+use crate::json::Token;
+use crate::secrets::Assignment;
+use crate::table::Tables;
+use crate::vocabulary::{Hit, rules_of};
+
+/// Bytes before a candidate in which a word names it.
+const BEFORE_BYTES: usize = 72;
+/// The same for identifiers that have nothing but their word.
+const CLOSE_BYTES: usize = 44;
+/// Bytes after it.
+const AFTER_BYTES: usize = 32;
+
+/// What is known of each token once its texts have been judged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// Words in the token, one bit a rule.
+    pub(super) words: u128,
+    /// What a key promises about its value.
+    pub(super) promises: Option<Assignment>,
+    /// A key that names numbers of another sort.
+    pub(super) otherwise: bool,
+}
+
+/// What a token's keys say about it.
+pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
+    let Some(place) = scan.places.get(token) else {
+        return Known::default();
+    };
+    let at = |key: Option<usize>| {
+        key.and_then(|key| known.get(key))
+            .copied()
+            .unwrap_or_default()
+    };
+    let own = at(place.key);
+    let mut words = own.words;
+    let mut node = scan.nodes.get(place.node);
+    // The names of two containers around it: `{"passport": {"number": …}}`, `{"ssns": […]}`.
+    let mut promises = own.promises;
+    for _ in 0..2 {
+        let Some(container) = node else { break };
+        words |= at(container.key).words;
+        if place.key.is_none() && !container.object {
+            promises = promises.or(at(container.key).promises);
+        }
+        node = container.parent.and_then(|parent| scan.nodes.get(parent));
+    }
+    words |= sibling(scan, known, token);
+    Known {
+        words,
+        promises,
+        otherwise: own.otherwise,
+    }
+}
+
+/// `{"label": "SSN", "value": …}`: the member before names the member after.
+fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
+    const VALUES: [&[u8]; 8] = [
+        b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input",
+    ];
+    let place = scan.places.get(token);
+    let (Some(key), Some(place)) = (place.and_then(|place| place.key), place) else {
+        return 0;
+    };
+    let name = super::walk::name(scan.message, scan.places.get(key));
+    if !VALUES.iter().any(|value| name.eq_ignore_ascii_case(value)) {
+        return 0;
+    }
+    let previous = key
+        .checked_sub(1)
+        .and_then(|before| scan.places.get(before).map(|place| (before, place)));
+    match previous {
+        Some((number, before))
+            if before.node == place.node
+                && before.token == Token::String
+                && before.end - before.start < 48 =>
+        {
+            known.get(number).map_or(0, |known| known.words)
+        }
+        _ => 0,
+    }
+}
+
+/// Whether a key names numbers that are counted, given out or measured.
+pub(super) fn is_otherwise(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 30] = [
+        b"id",
+        b"ts",
+        b"sha",
+        b"hash",
+        b"seq",
+        b"count",
+        b"version",
+        b"ref",
+        b"tracking",
+        b"order",
+        b"invoice",
+        b"timestamp",
+        b"time",
+        b"nonce",
+        b"size",
+        b"offset",
+        b"bytes",
+        b"build",
+        b"commit",
+        b"ticket",
+        b"sku",
+        b"isbn",
+        b"ean",
+        b"gtin",
+        b"barcode",
+        b"duration",
+        b"created",
+        b"updated",
+        b"etag",
+        b"checksum",
+    ];
+    let lower = name.to_ascii_lowercase();
+    let mut words = lower.split(|byte| !byte.is_ascii_alphanumeric());
+    words.any(|word| NAMES.contains(&word)) || name.ends_with(b"Id") || name.ends_with(b"At")
+}
+
+/// The words of one text, and its tables.
+pub(super) struct Around<'a> {
+    pub(super) text: &'a [u8],
+    /// Offset of the text in the buffer.
+    pub(super) base: usize,
+    pub(super) hits: &'a [Hit],
+    pub(super) keys: u128,
+    pub(super) tables: Tables,
+    /// Whether any word was found at all.
+    pub(super) any: u128,
+}
+
+/// Words near and nearer.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Nearby {
+    pub(super) near: u128,
+    pub(super) close: u128,
+}
+
+impl Around<'_> {
+    /// The words that speak of `start..end`.
+    pub(super) fn nearby(&mut self, start: usize, end: usize) -> Nearby {
+        let mut found = Nearby {
+            near: self.keys,
+            close: self.keys,
+        };
+        if self.any == 0 {
+            return found;
+        }
+        let from = self.sentence(start);
+        found.near |= self.words(from.max(start.saturating_sub(BEFORE_BYTES)), start + 1);
+        found.close |= self.words(from.max(start.saturating_sub(CLOSE_BYTES)), start + 1);
+        let after = self.words(end, self.clause(end)) | self.header(start);
+        found.near |= after;
+        found.close |= after;
+        found
+    }
+
+    /// Where what precedes `start` and belongs to it begins: not in another line, nor in another member.
+    fn sentence(&self, start: usize) -> usize {
+        let from = start.saturating_sub(BEFORE_BYTES);
+        let window = self.text.get(from..start).unwrap_or_default();
+        let mut cut = 0;
+        for (at, byte) in window.iter().enumerate() {
+            let next = |ahead: usize| window.get(at + ahead).copied().unwrap_or(0);
+            let member = *byte == b','
+                && (matches!(next(1), b'"' | b'\'')
+                    || next(1) == b' ' && matches!(next(2), b'"' | b'\''));
+            // A line break counts where the line before it has words of its own after the name.
+            let line = *byte == b'\n'
+                && window
+                    .get(at + 1..)
+                    .unwrap_or_default()
+                    .iter()
+                    .any(u8::is_ascii_alphanumeric);
+            if member || line || matches!(byte, b'&' | b'{' | b'}') {
+                cut = at + 1;
+            }
+        }
+        from + cut
+    }
+
+    /// Where what follows `end` and belongs to it ends.
+    fn clause(&self, end: usize) -> usize {
+        let window = self
+            .text
+            .get(end..(end + AFTER_BYTES).min(self.text.len()))
+            .unwrap_or_default();
+        let cut = window
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'.' | b';' | b',' | b'|' | b'&' | b'}'));
+        end + cut.unwrap_or(window.len())
+    }
+
+    /// Words that end in `from..=to` and begin at `from` or later, as far as ends can tell.
+    fn words(&self, from: usize, to: usize) -> u128 {
+        let (from, to) = (self.base + from, self.base + to);
+        let first = self.hits.partition_point(|hit| hit.end as usize <= from);
+        let hits = self
+            .hits
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|hit| hit.end as usize <= to + 1);
+        hits.fold(0, |words, hit| words | rules_of(hit))
+    }
+
+    fn header(&mut self, place: usize) -> u128 {
+        match self.tables.header(self.text, place) {
+            Some((start, end)) => self.words(start, end),
+            None => 0,
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! From texts and matches to findings.
+
+use super::context::{self, Around, Known};
+use super::{Finding, Scan, ScanError, Scanner, What};
+use crate::find;
+use crate::injection;
+use crate::kind::{HIDDEN_TEXT, INJECTION, Kind};
+use crate::rules;
+use crate::secrets;
+use crate::shape;
+use crate::table::Tables;
+use crate::text::{Map, Source};
+use crate::vocabulary::{Hit, Mark, rules_of};
+
+/// Numbers of the rules that finders of their own serve.
+struct Served {
+    phone: u32,
+    birth: u32,
+    place: u32,
+    bank_code: u32,
+    /// Rules whose only evidence is their word.
+    wordy: u128,
+    rules: Vec<&'static rules::Rule>,
+    kinds: Vec<Kind>,
+}
+
+static SERVED: std::sync::LazyLock<Served> = std::sync::LazyLock::new(|| {
+    let rules: Vec<_> = rules::all().collect();
+    let number = |name: &str| {
+        rules
+            .iter()
+            .position(|rule| rule.kind == name)
+            .and_then(|at| u32::try_from(at).ok())
+            .unwrap_or(0)
+    };
+    let wordy = ["PASSPORT", "DRIVER_LICENSE", "BANK_ACCOUNT"]
+        .iter()
+        .fold(0, |mask, name| mask | 1 << number(name));
+    Served {
+        phone: number("PHONE"),
+        birth: number("DATE_OF_BIRTH"),
+        place: number("GEO_COORDINATES"),
+        bank_code: number("SWIFT_BIC"),
+        wordy,
+        kinds: rules.iter().map(|rule| Kind::of(rule.kind)).collect(),
+        rules,
+    }
+});
+
+/// Findings of one text, in its own bytes.
+type Local = Vec<(What, usize, usize, f64)>;
+
+pub(super) fn judge(scanner: &Scanner, scan: &mut Scan<'_>, hits: &[Hit]) -> Result<(), ScanError> {
+    let mut known = vec![Known::default(); scan.places.len()];
+    let mut phrases: Vec<(usize, usize)> = Vec::new();
+    let mut findings = Vec::new();
+    let mut next = 0;
+    let mut local = Local::new();
+    for segment in &scan.texts.segments {
+        let first = next
+            + hits
+                .get(next..)
+                .unwrap_or_default()
+                .partition_point(|hit| hit.end as usize <= segment.start);
+        // A word's pattern may take the separator behind it.
+        let count = hits
+            .get(first..)
+            .unwrap_or_default()
+            .partition_point(|hit| hit.end as usize <= segment.end + 1);
+        let own = hits.get(first..first + count).unwrap_or_default();
+        next = first;
+        let text = scan
+            .texts
+            .buffer
+            .get(segment.start..segment.end)
+            .unwrap_or_default();
+        learn(&mut known, segment.token, segment.source, text, own);
+        let keys = match segment.source {
+            Source::Key => Known::default(),
+            Source::Value => context::of_keys(scan, &known, segment.token),
+        };
+        local.clear();
+        if scanner.wanted.secrets {
+            secrets_of(
+                text,
+                segment.start,
+                own,
+                &keys,
+                segment.map.is_none(),
+                &mut local,
+            );
+        }
+        if scanner.wanted.identifiers {
+            identifiers(scanner, text, segment.start, own, &keys, &mut local);
+        }
+        customs(scanner, text, segment.start, own, &mut local);
+        if scanner.wanted.hidden
+            && segment.map.is_none()
+            && text.iter().any(|byte| *byte >= 0x80 || *byte == 0x1b)
+        {
+            let hidden = What::Kind(Kind::of(HIDDEN_TEXT));
+            injection::hidden(text, |start, end| local.push((hidden, start, end, 1.0)));
+        }
+        if scanner.wanted.injection {
+            phrases.extend(own.iter().filter_map(|hit| {
+                if let Mark::Phrase(number) = hit.mark {
+                    Some((segment.token, usize::from(number)))
+                } else {
+                    None
+                }
+            }));
+        }
+        findings.extend(
+            local
+                .iter()
+                .map(|found| mapped(segment.token, segment.map.as_ref(), *found)),
+        );
+        if findings.len() > scanner.limits.findings_max {
+            return Err(ScanError::Limit("findings"));
+        }
+    }
+    instructions(scan, &mut phrases, &mut findings);
+    settle(&mut findings);
+    scan.findings = findings;
+    Ok(())
+}
+
+fn mapped(
+    token: usize,
+    map: Option<&Map>,
+    (what, start, end, score): (What, usize, usize, f64),
+) -> Finding {
+    let (start, end) = map.map_or((start, end), |map| map.span(start, end));
+    Finding {
+        what,
+        token,
+        start,
+        end,
+        score,
+    }
+}
+
+fn learn(known: &mut [Known], token: usize, source: Source, text: &[u8], hits: &[Hit]) {
+    let Some(known) = known.get_mut(token) else {
+        return;
+    };
+    for hit in hits {
+        match hit.mark {
+            Mark::Word(_) => known.words |= rules_of(hit),
+            Mark::Keyword(what) if source == Source::Key && promises(text) => {
+                known.promises = Some(what)
+            }
+            _ => {}
+        }
+    }
+    known.otherwise |= source == Source::Key && context::is_otherwise(text);
+}
+
+/// Whether a key with a secret's name has a secret for a value, and not a part of a protocol or of a schema.
+fn promises(key: &[u8]) -> bool {
+    const NOT: [&[u8]; 14] = [
+        b"page", b"next", b"cursor", b"continu", b"sync", b"count", b"type", b"url", b"uri",
+        b"max", b"limit", b"hash", b"policy", b"expir",
+    ];
+    let lower = key.to_ascii_lowercase();
+    !NOT.iter()
+        .any(|part| memchr::memmem::find(&lower, part).is_some())
+}
+
+fn secrets_of(
+    text: &[u8],
+    base: usize,
+    hits: &[Hit],
+    keys: &Known,
+    whole: bool,
+    local: &mut Local,
+) {
+    for hit in hits {
+        let Some(end) = (hit.end as usize).checked_sub(base) else {
+            continue;
+        };
+        let found = match hit.mark {
+            Mark::Token(number) => secrets::TOKENS
+                .get(usize::from(number))
+                .and_then(|token| secrets::token(text, end, token)),
+            Mark::Anchor(number) => secrets::ANCHORS
+                .get(usize::from(number))
+                .and_then(|(anchor, _)| secrets::wrapped(text, end, anchor)),
+            Mark::Keyword(what) => secrets::assignment(text, end, what),
+            _ => None,
+        };
+        if let Some((kind, start, end)) = found {
+            local.push((What::Kind(Kind::of(kind)), start, end, 1.0));
+        }
+    }
+    // A password may hold anything; what is long is a text about one.
+    const PROMISED_BYTES_MAX: usize = 256;
+    if let Some(what) = keys
+        .promises
+        .filter(|_| whole && text.len() <= PROMISED_BYTES_MAX)
+        && let Some(kind) = secrets::assigned_value(text, what)
+    {
+        local.push((What::Kind(Kind::of(kind)), 0, text.len(), 0.9));
+    }
+}
+
+fn identifiers(
+    scanner: &Scanner,
+    text: &[u8],
+    base: usize,
+    hits: &[Hit],
+    keys: &Known,
+    local: &mut Local,
+) {
+    let served = &*SERVED;
+    let any = hits.iter().fold(keys.words, |any, hit| any | rules_of(hit));
+    let mut around = Around {
+        text,
+        base,
+        hits,
+        keys: keys.words,
+        tables: Tables::default(),
+        any,
+    };
+    find::structures(text, |(kind, start, end)| {
+        local.push((What::Kind(Kind::of(kind)), start, end, 1.0))
+    });
+    shape::candidates(text, |candidate| {
+        let mut nearby = None;
+        let mut best: Option<(usize, f64)> = None;
+        scanner.layouts.matching(candidate, |number, bare| {
+            let bit = 1_u128 << number;
+            let bare = bare
+                && !(candidate.is_digits()
+                    && (keys.otherwise && keys.words & bit == 0
+                        || is_numbered(text, candidate.start)));
+            if !bare && around.any & bit == 0 {
+                return;
+            }
+            let named = if around.any & bit == 0 {
+                false
+            } else {
+                let nearby =
+                    nearby.get_or_insert_with(|| around.nearby(candidate.start, candidate.end));
+                bit & if served.wordy & bit == 0 {
+                    nearby.near
+                } else {
+                    nearby.close
+                } != 0
+            };
+            if !bare && (!named || candidate.has_words(text)) {
+                return;
+            }
+            let score = if served.wordy & bit != 0 {
+                0.6
+            } else if named {
+                0.95
+            } else {
+                0.9
+            };
+            if best.is_none_or(|(_, known)| known < score)
+                && served
+                    .rules
+                    .get(number)
+                    .is_some_and(|rule| (rule.check)(candidate.compact()))
+            {
+                best = Some((number, score));
+            }
+        });
+        if let Some((number, score)) = best {
+            let kind = served.kinds.get(number).copied().unwrap_or(Kind::of(""));
+            local.push((What::Kind(kind), candidate.start, candidate.end, score));
+        }
+        true
+    });
+    contextual(text, any, &mut around, local);
+}
+
+/// Whether the word before says that a number is given out by a shop, a carrier or a tracker.
+fn is_numbered(text: &[u8], start: usize) -> bool {
+    const WORDS: [&[u8]; 21] = [
+        b"part",
+        b"serial",
+        b"model",
+        b"lot",
+        b"batch",
+        b"order",
+        b"invoice",
+        b"tracking",
+        b"ticket",
+        b"sku",
+        b"isbn",
+        b"ean",
+        b"gtin",
+        b"upc",
+        b"parcel",
+        b"issn",
+        b"doi",
+        b"order_id",
+        b"id",
+        b"ts",
+        b"start_ns",
+    ];
+    let window = text
+        .get(start.saturating_sub(20)..start)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let word = window
+        .rsplit(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
+        .find(|word| !word.is_empty() && !matches!(*word, b"no" | b"number" | b"nr"));
+    word.is_some_and(|word| WORDS.contains(&word))
+}
+
+/// Kinds that are looked for only where their word was met.
+fn contextual(text: &[u8], any: u128, around: &mut Around<'_>, local: &mut Local) {
+    let served = &*SERVED;
+    let mut found: Vec<(u32, usize, usize)> = Vec::new();
+    let has = |rule: u32| any & 1 << rule != 0;
+    if has(served.phone) {
+        find::national(text, |start, end| found.push((served.phone, start, end)));
+    }
+    if has(served.birth) {
+        find::dates(text, |start, end| found.push((served.birth, start, end)));
+    }
+    if has(served.place) {
+        let before = found.len();
+        find::coordinates(text, |start, end| found.push((served.place, start, end)));
+        if found.len() == before {
+            find::decimals(text, |start, end| found.push((served.place, start, end)));
+        }
+    }
+    if has(served.bank_code) {
+        bank_codes(text, |start, end| {
+            found.push((served.bank_code, start, end))
+        });
+    }
+    let mut surer: Vec<(usize, usize)> = local
+        .iter()
+        .filter(|(.., score)| *score > 0.8)
+        .map(|(_, start, end, _)| (*start, *end))
+        .collect();
+    surer.sort_unstable();
+    for (rule, start, end) in found {
+        // What is found is short: of those that begin before, the last few alone can reach it.
+        let before = surer.partition_point(|(from, _)| *from < end);
+        let better = surer
+            .get(before.saturating_sub(4)..before)
+            .unwrap_or_default()
+            .iter()
+            .any(|(_, to)| start < *to);
+        if !better && around.nearby(start, end).near & 1 << rule != 0 {
+            let kind = usize::try_from(rule)
+                .ok()
+                .and_then(|rule| served.kinds.get(rule))
+                .copied()
+                .unwrap_or(Kind::of(""));
+            local.push((What::Kind(kind), start, end, 0.8));
+        }
+    }
+}
+
+fn bank_codes(text: &[u8], mut meet: impl FnMut(usize, usize)) {
+    let mut at = 0;
+    while at < text.len() {
+        let length = text
+            .get(at..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        let word = text.get(at..at + length).unwrap_or_default();
+        if matches!(length, 8 | 11)
+            && !word.iter().any(u8::is_ascii_lowercase)
+            && crate::checks::money::bic(word)
+        {
+            meet(at, at + length);
+        }
+        at += length.max(1);
+    }
+}
+
+/// Bytes before a match's end in which its start is looked for.
+const CUSTOM_BYTES_MAX: usize = 1024;
+
+fn customs(scanner: &Scanner, text: &[u8], base: usize, hits: &[Hit], local: &mut Local) {
+    for hit in hits {
+        let (Mark::Custom(number), Some(end)) = (hit.mark, (hit.end as usize).checked_sub(base))
+        else {
+            continue;
+        };
+        let number = usize::from(number);
+        let Some((_, regex)) = scanner.customs.get(number) else {
+            continue;
+        };
+        let from = end.saturating_sub(CUSTOM_BYTES_MAX);
+        let window = text.get(from..end).unwrap_or_default();
+        if let Some(found) = regex
+            .find_iter(window)
+            .last()
+            .filter(|found| found.end() == window.len())
+        {
+            local.push((What::Custom(number), from + found.start(), end, 1.0));
+        }
+    }
+}
+
+fn instructions(
+    scan: &mut Scan<'_>,
+    phrases: &mut Vec<(usize, usize)>,
+    findings: &mut Vec<Finding>,
+) {
+    phrases.sort_unstable();
+    phrases.dedup();
+    for group in phrases.chunk_by(|one, other| one.0 == other.0) {
+        let token = group.first().map_or(0, |phrase| phrase.0);
+        let score = injection::score(group.iter().map(|phrase| phrase.1));
+        scan.injection = scan.injection.max(score);
+        if score >= injection::SCORE_MIN {
+            let end = scan.text(token).len();
+            findings.push(Finding {
+                what: What::Kind(Kind::of(INJECTION)),
+                token,
+                start: 0,
+                end,
+                score,
+            });
+        }
+    }
+}
+
+/// Sorts findings and drops those that a surer or longer one covers.
+fn settle(findings: &mut Vec<Finding>) {
+    findings.sort_by(|one, other| {
+        (one.token, one.start, usize::MAX - one.end)
+            .cmp(&(other.token, other.start, usize::MAX - other.end))
+            .then(other.score.total_cmp(&one.score))
+    });
+    let instruction = What::Kind(Kind::of(INJECTION));
+    let hidden = What::Kind(Kind::of(HIDDEN_TEXT));
+    let mut kept: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings.drain(..) {
+        let apart = |what: What| what == instruction || what == hidden;
+        let covering = kept.iter_mut().rev().take(4).find(|known| {
+            known.token == finding.token
+                && known.end >= finding.end
+                && apart(known.what) == apart(finding.what)
+                && !apart(known.what)
+        });
+        match covering {
+            // The surer kind names the whole.
+            Some(known) if known.score < finding.score => {
+                known.what = finding.what;
+                known.score = finding.score;
+            }
+            Some(_) => {}
+            None => kept.push(finding),
+        }
+    }
+    *findings = kept;
+}

@@ -1,0 +1,198 @@
+//! `name = value`, `name: value`, `"name": "value"`: secrets that are known by their name only.
+
+use super::{Found, is_placeholder};
+
+/// What a name promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Assignment {
+    /// Anything that is not a placeholder.
+    Password,
+    /// Long and without a pattern.
+    Secret,
+    /// Exactly forty characters of base64.
+    AwsSecret,
+}
+
+/// Names, as the engine looks for them (caseless), and what they promise.
+pub(crate) const KEYWORDS: &[(&str, Assignment)] = &[
+    ("password", Assignment::Password),
+    ("passwd", Assignment::Password),
+    ("passphrase", Assignment::Password),
+    ("passwort", Assignment::Password),
+    ("kennwort", Assignment::Password),
+    ("contraseña", Assignment::Password),
+    ("mot de passe", Assignment::Password),
+    ("pwd", Assignment::Password),
+    ("密码", Assignment::Password),
+    ("secret", Assignment::Secret),
+    ("token", Assignment::Secret),
+    ("api_key", Assignment::Secret),
+    ("api-key", Assignment::Secret),
+    ("apikey", Assignment::Secret),
+    ("access_key", Assignment::Secret),
+    ("accesskey", Assignment::Secret),
+    ("auth_key", Assignment::Secret),
+    ("private_key", Assignment::Secret),
+    ("encryption_key", Assignment::Secret),
+    ("signing_key", Assignment::Secret),
+    ("credential", Assignment::Secret),
+    ("aws_secret", Assignment::AwsSecret),
+    ("secret_access_key", Assignment::AwsSecret),
+    ("secretaccesskey", Assignment::AwsSecret),
+    ("aws secret", Assignment::AwsSecret),
+];
+
+/// Longest rest of a name, and most space, between keyword and sign.
+const NAME_BYTES_MAX: usize = 32;
+/// Longest value that is looked at.
+const VALUE_BYTES_MAX: usize = 512;
+
+/// The value that is assigned to the name in which the keyword ends at `end`.
+pub(crate) fn assignment(text: &[u8], end: usize, what: Assignment) -> Option<Found> {
+    let rest = text.get(end..)?;
+    let name = rest
+        .iter()
+        .take(NAME_BYTES_MAX)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        .count();
+    let mut at = name;
+    let mut sign = false;
+    let mut quoted = None;
+    // Quotes, spaces and one sign, in the orders that languages have them.
+    for byte in rest.iter().skip(name).take(NAME_BYTES_MAX) {
+        match byte {
+            b'=' | b':' | b'>' if quoted.is_none() => sign = true,
+            b' ' | b'\t' => {}
+            b'"' | b'\'' | b'`' if sign => quoted = Some(*byte),
+            b'"' | b'\'' | b'`' | b']' | b')' => {}
+            b'i' if rest.get(at..at + 3) == Some(b"is ") && !sign => sign = true,
+            b's' if sign && at > 0 && rest.get(at - 1..at + 2) == Some(b"is ") => {}
+            _ => break,
+        }
+        at += 1;
+    }
+    if !sign {
+        return None;
+    }
+    let start = end + at;
+    let length = value_length(text.get(start..)?, quoted);
+    let value = text.get(start..start + length)?;
+    judged(value, what).map(|kind| (kind, start, start + length))
+}
+
+fn value_length(rest: &[u8], quoted: Option<u8>) -> usize {
+    let ends = |byte: u8| match quoted {
+        Some(quote) => byte == quote || byte == b'\n',
+        None => {
+            byte.is_ascii_whitespace()
+                || matches!(
+                    byte,
+                    b'"' | b'\'' | b',' | b';' | b'}' | b')' | b'&' | b'<' | b'`' | b'|'
+                )
+                || byte == 0
+        }
+    };
+    rest.iter()
+        .take(VALUE_BYTES_MAX)
+        .take_while(|byte| !ends(**byte))
+        .count()
+}
+
+/// The kind of a value that a name of that promise has, if it is a secret.
+pub(crate) fn value(value: &[u8], what: Assignment) -> Option<&'static str> {
+    judged(value, what)
+}
+
+fn judged(value: &[u8], what: Assignment) -> Option<&'static str> {
+    if value.len() < 6 || is_placeholder(value) || is_code(value) {
+        return None;
+    }
+    match what {
+        Assignment::AwsSecret => (value.len() == 40
+            && value
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+            && entropy(value) > 3.5)
+            .then_some("AWS_SECRET_ACCESS_KEY"),
+        Assignment::Password => {
+            let spaces = value.iter().filter(|byte| **byte == b' ').count();
+            let word = value
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b' ' | b'_' | b'-' | b'.'));
+            (spaces < 2 && !word && value.len() <= 128).then_some("PASSWORD")
+        }
+        Assignment::Secret => {
+            let token = value
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(byte));
+            let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+            let letters = value
+                .iter()
+                .filter(|byte| byte.is_ascii_alphabetic())
+                .count();
+            let hex = value.iter().all(u8::is_ascii_hexdigit);
+            let enough = entropy(value) >= if hex { 3.0 } else { 3.5 };
+            (value.len() >= 16
+                && token
+                && digits >= 2
+                && letters >= 4
+                && enough
+                && !identifier(value))
+            .then_some("GENERIC_SECRET")
+        }
+    }
+}
+
+/// Values that are expressions, types or words about secrets.
+fn is_code(value: &[u8]) -> bool {
+    const STARTS: [&[u8]; 12] = [
+        b"self.",
+        b"this.",
+        b"req.",
+        b"config.",
+        b"settings.",
+        b"secrets.",
+        b"var.",
+        b"data.",
+        b"local.",
+        b"params.",
+        b"http://",
+        b"https://",
+    ];
+    let word = value.strip_prefix(b"\"").unwrap_or(value);
+    STARTS.iter().any(|start| word.starts_with(start))
+        || word.contains(&b'(')
+            && word.contains(&b')')
+            && word.first().is_some_and(u8::is_ascii_lowercase)
+        || matches!(
+            word,
+            b"string" | b"String" | b"null" | b"None" | b"required" | b"Optional"
+        )
+}
+
+/// UUIDs and dotted or dashed names are identifiers.
+fn identifier(value: &[u8]) -> bool {
+    let groups: Vec<usize> = value.split(|byte| *byte == b'-').map(<[u8]>::len).collect();
+    let words = value
+        .split(|byte| matches!(byte, b'-' | b'_' | b'.'))
+        .filter(|word| word.len() > 2 && word.iter().all(u8::is_ascii_lowercase))
+        .count();
+    groups == [8, 4, 4, 4, 12] || words >= 2
+}
+
+/// Shannon's entropy in bits a byte.
+fn entropy(value: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in value {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let length = f64::from(u32::try_from(value.len()).unwrap_or(u32::MAX));
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / length)
+        .map(|share| -share * share.log2())
+        .sum()
+}

@@ -1,0 +1,62 @@
+//! What stands where a secret would stand, and is none.
+
+/// Parts, in lower case, that only examples and references have.
+const PARTS: [&str; 34] = [
+    "example",
+    "xxxx",
+    "****",
+    "....",
+    "....",
+    "<",
+    "${",
+    "{{",
+    "$(",
+    "%(",
+    "%{",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "env.",
+    "your_",
+    "your-",
+    "yourapi",
+    "changeme",
+    "change_me",
+    "redacted",
+    "placeholder",
+    "dummy",
+    "not-a-real",
+    "notareal",
+    "insert_",
+    "todo",
+    "fixme",
+    "foobar",
+    "12345678901234567890",
+    "abcdefghijklmnop",
+    "!ref",
+    "vault:",
+    "secretref",
+];
+
+/// Longest value that is looked at in full; a longer one is no placeholder.
+const BYTES_MAX: usize = 256;
+
+/// Whether `value` is a placeholder, a reference or a mask.
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    if value.len() > BYTES_MAX {
+        return false;
+    }
+    let lower = value.to_ascii_lowercase();
+    let uniform = value
+        .windows(2)
+        .filter(|pair| pair.first() != pair.last())
+        .count()
+        < 2;
+    uniform
+        || PARTS.iter().any(|part| memchr::memmem::find(&lower, part.as_bytes()).is_some())
+        // Our own placeholders: redacting twice changes nothing.
+        || value.starts_with(b"[") && value.contains(&b']')
+        || matches!(value.first(), Some(b'$' | b'%' | b'!' | b'(' | b'@' | b'*' | b'&'))
+            && value.iter().skip(1).all(|byte| byte.is_ascii_alphanumeric() || b"_.{}()$%/*-:".contains(byte))
+            && !value.iter().any(u8::is_ascii_digit)
+}

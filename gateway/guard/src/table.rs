@@ -1,0 +1,142 @@
+//! Columns: which header a cell stands under, in CSV, in tables of text, and in SQL.
+
+/// Most columns of a table.
+const COLUMNS_MAX: usize = 128;
+/// Longest line that is taken for a row.
+const LINE_BYTES_MAX: usize = 8192;
+
+/// A table found in a text. Lookups go forwards.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    start: usize,
+    end: usize,
+    delimiter: u8,
+    header: Vec<(usize, usize)>,
+    looked: usize,
+    columns: Option<Vec<(usize, usize)>>,
+}
+
+impl Tables {
+    /// The header's cell (`start..end` in the text) over the byte at `place`.
+    pub(crate) fn header(&mut self, text: &[u8], place: usize) -> Option<(usize, usize)> {
+        while place >= self.end && self.looked < text.len() {
+            self.next_table(text);
+        }
+        if place < self.start || place >= self.end {
+            return self.sql(text, place);
+        }
+        let line = line_start(text, place);
+        if line == self.start {
+            return None;
+        }
+        let column = cells(text.get(line..place)?, self.delimiter)
+            .len()
+            .checked_sub(1)?;
+        self.header.get(column).copied()
+    }
+
+    /// Looks for the next two lines with as many delimiters, and how far lines like them go on.
+    fn next_table(&mut self, text: &[u8]) {
+        let first = self.looked;
+        let end = line_end(text, first);
+        self.looked = end + 1;
+        let line = text.get(first..end).unwrap_or_default();
+        let next = text
+            .get(end + 1..line_end(text, end + 1))
+            .unwrap_or_default();
+        let likely = [b'|', b'\t', b';', b','].into_iter().find(|delimiter| {
+            let count = cells(line, *delimiter).len();
+            (2..=COLUMNS_MAX).contains(&count) && cells(next, *delimiter).len() == count
+        });
+        let Some(delimiter) = likely.filter(|_| line.len() <= LINE_BYTES_MAX) else {
+            return;
+        };
+        self.header = cells(line, delimiter)
+            .into_iter()
+            .map(|(start, end)| (first + start, first + end))
+            .collect();
+        self.delimiter = delimiter;
+        self.start = first;
+        let mut at = end + 1;
+        while at < text.len() {
+            let end = line_end(text, at);
+            let row = text.get(at..end).unwrap_or_default();
+            if row.len() > LINE_BYTES_MAX || cells(row, delimiter).len() != self.header.len() {
+                break;
+            }
+            at = end + 1;
+        }
+        self.end = at;
+        self.looked = at;
+    }
+
+    /// `INSERT INTO t (a, b) VALUES (1, 2)`.
+    fn sql(&mut self, text: &[u8], place: usize) -> Option<(usize, usize)> {
+        let columns = self
+            .columns
+            .get_or_insert_with(|| sql_columns(text).unwrap_or_default());
+        if columns.is_empty() {
+            return None;
+        }
+        let window = text.get(place.saturating_sub(512)..place)?;
+        let open = window.iter().rposition(|byte| *byte == b'(')?;
+        let column = cells(window.get(open + 1..)?, b',').len().checked_sub(1)?;
+        columns.get(column).copied()
+    }
+}
+
+fn sql_columns(text: &[u8]) -> Option<Vec<(usize, usize)>> {
+    let head = text
+        .get(..text.len().min(LINE_BYTES_MAX))?
+        .to_ascii_lowercase();
+    let insert = memchr::memmem::find(&head, b"insert into")?;
+    let open = insert + memchr::memchr(b'(', head.get(insert..)?)?;
+    let close = open + memchr::memchr(b')', head.get(open..)?)?;
+    memchr::memmem::find(head.get(close..)?, b"values")?;
+    let list = text.get(open + 1..close)?;
+    Some(
+        cells(list, b',')
+            .into_iter()
+            .map(|(start, end)| (open + 1 + start, open + 1 + end))
+            .collect(),
+    )
+}
+
+fn line_start(text: &[u8], place: usize) -> usize {
+    memchr::memrchr(b'\n', text.get(..place).unwrap_or_default()).map_or(0, |at| at + 1)
+}
+
+fn line_end(text: &[u8], from: usize) -> usize {
+    let from = from.min(text.len());
+    from + memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).unwrap_or(text.len() - from)
+}
+
+/// The cells of a line; a delimiter inside of quotes does not count.
+fn cells(line: &[u8], delimiter: u8) -> Vec<(usize, usize)> {
+    let mut cells = Vec::new();
+    let (mut start, mut quoted) = (0, None);
+    for (at, byte) in line.iter().enumerate().take(LINE_BYTES_MAX + 1) {
+        match (quoted, *byte) {
+            (None, quote @ (b'"' | b'\''))
+                if line
+                    .get(start..at)
+                    .unwrap_or_default()
+                    .trim_ascii()
+                    .is_empty() =>
+            {
+                quoted = Some(quote)
+            }
+            (Some(quote), byte) if byte == quote => quoted = None,
+            (None, byte) if byte == delimiter => {
+                cells.push((start, at));
+                start = at + 1;
+                if cells.len() > COLUMNS_MAX {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    cells.push((start, line.len()));
+    cells
+}

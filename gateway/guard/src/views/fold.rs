@@ -1,0 +1,126 @@
+//! One character as ASCII would have it: compatibility forms, digits of other scripts, look-alikes, and the characters
+//! that show nothing.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// What a character becomes.
+pub(crate) enum Folded {
+    /// Itself.
+    Same,
+    /// Nothing: it cannot be seen.
+    Nothing,
+    /// Another one.
+    Char(char),
+    /// Several.
+    Text(String),
+}
+
+/// Whether a character shows nothing: format characters, joiners, tags, variation selectors.
+pub(crate) fn invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Folds one character that is not ASCII.
+pub(crate) fn fold(character: char) -> Folded {
+    if invisible(character) || is_combining_mark(character) && !indic(character) {
+        return Folded::Nothing;
+    }
+    if let Some(ascii) = look_alike(character) {
+        return Folded::Char(ascii);
+    }
+    if let Some(digit) = digit(character) {
+        return Folded::Char(digit);
+    }
+    let mut compatible = std::iter::once(character).nfkc();
+    let first = compatible.next();
+    match (first, compatible.next()) {
+        (Some(one), None) if one == character => Folded::Same,
+        (Some(one), None) => Folded::Char(look_alike(one).unwrap_or(one)),
+        (Some(one), Some(two)) => Folded::Text([one, two].into_iter().chain(compatible).collect()),
+        (None, _) => Folded::Same,
+    }
+}
+
+/// Vowel signs are letters of their words, not ornaments.
+fn indic(character: char) -> bool {
+    matches!(character, '\u{900}'..='\u{dff}' | '\u{e31}'..='\u{e4e}')
+}
+
+/// Decimal digits of other scripts.
+fn digit(character: char) -> Option<char> {
+    const ZEROS: [u32; 22] = [
+        0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50,
+        0xed0, 0xf20, 0x1040, 0x17e0, 0x1810, 0x1946, 0x19d0, 0xff10, 0xa8d0,
+    ];
+    let code = u32::from(character);
+    let zero = ZEROS
+        .iter()
+        .find(|zero| (**zero..**zero + 10).contains(&code))?;
+    char::from_digit(code - zero, 10)
+}
+
+/// Letters and signs that look like ASCII.
+fn look_alike(character: char) -> Option<char> {
+    Some(match character {
+        'а' => 'a',
+        'е' | 'ё' => 'e',
+        'о' | 'ο' | 'օ' => 'o',
+        'р' | 'ρ' => 'p',
+        'с' | 'ϲ' => 'c',
+        'х' | 'χ' => 'x',
+        'і' | 'ι' | 'ı' => 'i',
+        'ј' => 'j',
+        'ѕ' => 's',
+        'у' => 'y',
+        'ԁ' => 'd',
+        'һ' => 'h',
+        'ԛ' => 'q',
+        'ԝ' => 'w',
+        'ɡ' => 'g',
+        'ӏ' => 'l',
+        'ν' => 'v',
+        'к' | 'κ' => 'k',
+        'м' => 'm',
+        'т' | 'τ' => 't',
+        'α' => 'a',
+        'υ' => 'u',
+        'ո' => 'n',
+        'г' => 'r',
+        'п' => 'n',
+        'в' => 'b',
+        'н' => 'h',
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'Е' | 'Ε' | 'Ё' => 'E',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Н' | 'Η' => 'H',
+        'О' | 'Ο' => 'O',
+        'Р' | 'Ρ' => 'P',
+        'С' | 'Ϲ' => 'C',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'У' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        'І' | 'Ι' => 'I',
+        'Ј' => 'J',
+        'Ѕ' => 'S',
+        'Ν' => 'N',
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
+            ' '
+        }
+        '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '⁃' | '﹣' | '－' | '﹘' | '・' | '·' | '•'
+        | '‧' | '∙' | '⋅' => '-',
+        '。' | '｡' | '․' | '．' => '.',
+        '⁄' | '∕' => '/',
+        '\u{2028}' | '\u{2029}' | '\u{85}' => '\n',
+        'ʼ' | '’' | '‘' => '\'',
+        _ => return None,
+    })
+}

@@ -1,0 +1,148 @@
+//! What holds for every message: it parses as before, nothing is found twice, and what holds nothing is not touched.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so by panicking"
+)]
+
+use std::sync::LazyLock;
+
+use gantry_guard::{Limits, Scanner, Wanted, redact};
+use proptest::prelude::*;
+use serde_json::Value;
+
+static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
+    let wanted = Wanted {
+        hidden: false,
+        injection: false,
+        ..Wanted::default()
+    };
+    Scanner::compile(&[], Limits::default(), wanted).unwrap()
+});
+
+fn redacted(message: &[u8]) -> Option<Vec<u8>> {
+    redact::placeholders(&SCANNER.scan(message).unwrap())
+}
+
+/// Texts with something to find in them, written in many ways.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("jane@example.org".to_owned()),
+        Just("j%61ne%40example.org".to_owned()),
+        Just("&#106;ane&#64;example.org".to_owned()),
+        Just("\u{ff4a}ane\u{ff20}example.org".to_owned()),
+        Just("amFuZUBleGFtcGxlLm9yZyBpcyBoZXI=".to_owned()),
+        Just("4111 1111 1111 1111".to_owned()),
+        Just("+44 20 7946 0958".to_owned()),
+        Just("\\u006aane@example.org".to_owned()),
+        Just("password=hunter2Hunter".to_owned()),
+        "[ -~]{0,12}",
+        "\\PC{0,8}",
+    ];
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.join(" "))
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        text().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from)
+    ];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((text(), inner), 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn message() -> impl Strategy<Value = String> {
+    (value(), any::<bool>(), any::<bool>()).prop_map(|(value, pretty, ascii)| {
+        let whole =
+            serde_json::json!({"jsonrpc": "2.0", "id": 7, "result": {"structuredContent": value}});
+        let text = if pretty {
+            serde_json::to_string_pretty(&whole)
+        } else {
+            serde_json::to_string(&whole)
+        }
+        .unwrap();
+        if !ascii {
+            return text;
+        }
+        // Everything but ASCII as `\uXXXX`, in pairs where it takes two.
+        text.chars()
+            .flat_map(|c| {
+                if c.is_ascii() {
+                    vec![c.to_string()]
+                } else {
+                    c.encode_utf16(&mut [0; 2])
+                        .iter()
+                        .map(|unit| format!("\\u{unit:04X}"))
+                        .collect()
+                }
+            })
+            .collect()
+    })
+}
+
+/// The names and types of all that a value holds.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(shape).collect::<Vec<_>>().join(",")
+        ),
+        Value::Object(members) => format!("{{{}}}", members.len()),
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(_) | Value::String(_) => "scalar".to_owned(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_output_parses_and_has_the_same_shape(message in message()) {
+        if let Some(out) = redacted(message.as_bytes()) {
+            let (before, after): (Value, Value) = (serde_json::from_str(&message).unwrap(), serde_json::from_slice(&out).unwrap());
+            prop_assert_eq!(&before["id"], &after["id"]);
+            prop_assert_eq!(shape(&before["result"]), shape(&after["result"]));
+        }
+    }
+
+    #[test]
+    fn redacting_twice_changes_nothing(message in message()) {
+        let Some(once) = redacted(message.as_bytes()) else { return Ok(()) };
+        let twice = redacted(&once);
+        prop_assert!(twice.is_none(), "{} became {}", String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice.unwrap_or_default()));
+    }
+
+    #[test]
+    fn bytes_outside_of_findings_stay(prefix in "[ a-z]{0,40}", suffix in "[ a-z]{0,40}") {
+        let message = format!("{{\"jsonrpc\" : \"2.0\",\n \"x\":1.50e+3, \"params\":{{\"arguments\":{{\"t\":\"{prefix} jane@example.org {suffix}\", \"t\":[1e5]}}}}}}");
+        let out = redacted(message.as_bytes()).unwrap();
+        prop_assert_eq!(String::from_utf8(out).unwrap(), message.replace("jane@example.org", "[EMAIL]"));
+    }
+
+    #[test]
+    fn any_bytes_are_scanned_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let scanned = SCANNER.scan(&bytes).is_ok();
+        prop_assert_eq!(scanned, serde_json::from_slice::<&serde_json::value::RawValue>(&bytes).is_ok());
+    }
+
+    #[test]
+    fn any_string_is_scanned(text in "\\PC{0,300}") {
+        let message = serde_json::to_string(&[&text]).unwrap();
+        let scan = SCANNER.scan(message.as_bytes()).unwrap();
+        for finding in &scan.findings {
+            prop_assert!(finding.start < finding.end && finding.end <= scan.text(finding.token).len());
+            prop_assert!(std::str::from_utf8(scan.value(finding)).is_ok(), "{:?} cuts a character", finding);
+        }
+    }
+}

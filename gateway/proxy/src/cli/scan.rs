@@ -1,0 +1,236 @@
+//! `gantry scan`: the guardrails over JSON lines.
+//!
+//! One message a line on standard input, one answer a line on standard output:
+//! `{"redacted": <message>, "blocked": bool, "injection": 0..1, "findings": […]}`. It is the code
+//! that the gateway runs, and offsets are code points of the decoded text.
+
+use std::{
+    io::{self, BufRead as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use gantry_guard::Kind;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    config::{
+        self,
+        guardrails::{Action, Direction, Guardrails as Checked},
+    },
+    guardrails::{Guardrails, Report, Scope},
+};
+
+/// Longest line.
+const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What `gantry scan` is told.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The guardrails of this configuration, instead of presets.
+    #[arg(short, long, conflicts_with = "preset")]
+    config: Option<PathBuf>,
+    /// Presets, each with an action where it is not `redact`: `pii,secrets=block`. Left out: `pii`
+    /// and `secrets` are redacted, `hidden-text` and `injection` are noted.
+    #[arg(short, long, value_delimiter = ',')]
+    preset: Vec<String>,
+    /// The server that messages are taken to be of, for rules that name one.
+    #[arg(long, default_value = "")]
+    server: String,
+    /// Lists every kind with its groups.
+    #[arg(long)]
+    kinds: bool,
+}
+
+/// Scans standard input.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.kinds {
+        return list();
+    }
+    let checked = match (&arguments.config, arguments.preset.as_slice()) {
+        (Some(path), _) => match config::load(path) {
+            Ok(checked) => checked.guardrails,
+            Err(faults) => {
+                eprintln!("{faults}");
+                return ExitCode::from(super::FAULTY_CONFIGURATION);
+            }
+        },
+        (None, presets) => match preset(presets) {
+            Ok(checked) => checked,
+            Err(name) => {
+                eprintln!(
+                    "gantry: no preset or kind `{name}`; there are {}",
+                    Kind::groups().join(", ")
+                );
+                return ExitCode::from(super::FAULTY_CONFIGURATION);
+            }
+        },
+    };
+    // Classifiers may stand behind TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let guardrails = match Guardrails::compile(&checked) {
+        Ok(guardrails) => guardrails,
+        Err(error) => {
+            eprintln!("gantry: {}", super::chain(&error));
+            return ExitCode::FAILURE;
+        }
+    };
+    match scan(&guardrails, &arguments.server) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gantry: {}", super::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn list() -> ExitCode {
+    let mut out = io::stdout().lock();
+    for kind in Kind::all() {
+        let groups: Vec<&str> = Kind::groups()
+            .into_iter()
+            .filter(|group| kind.is_in(group))
+            .collect();
+        if writeln!(out, "{}\t{}", kind.name(), groups.join(" ")).is_err() {
+            break;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The guardrails that presets stand for, or the name of one that there is not.
+fn preset(presets: &[String]) -> Result<Checked, String> {
+    let everything =
+        ["pii", "secrets", "hidden-text=monitor", "injection=monitor"].map(str::to_owned);
+    let presets = if presets.is_empty() {
+        &everything[..]
+    } else {
+        presets
+    };
+    let mut checked = Checked {
+        injection_score: 0.5,
+        ..Checked::default()
+    };
+    for preset in presets {
+        let (name, action) = preset.split_once('=').unwrap_or((preset, "redact"));
+        let all = [
+            Action::Off,
+            Action::Monitor,
+            Action::Redact,
+            Action::Mask,
+            Action::Hash,
+            Action::Tokenise,
+            Action::Block,
+        ];
+        let action = all
+            .into_iter()
+            .find(|one| one.as_str() == action)
+            .ok_or_else(|| preset.clone())?;
+        if Kind::named(name).is_some() {
+            checked.kinds.push((name.to_owned(), action));
+        } else if Kind::groups().contains(&name) {
+            checked.groups.push((name.to_owned(), action));
+        } else {
+            return Err(name.to_owned());
+        }
+    }
+    Ok(checked)
+}
+
+fn scan(guardrails: &Guardrails, server: &str) -> io::Result<()> {
+    let mut input = io::stdin().lock();
+    let mut out = io::stdout().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(());
+        }
+        let message = line.trim_ascii();
+        if message.is_empty() {
+            continue;
+        }
+        answer(guardrails, server, message, &mut out)?;
+        out.flush()?;
+    }
+}
+
+/// What a message says of itself.
+#[derive(Default, Deserialize)]
+struct Envelope {
+    id: Option<serde_json::Value>,
+    method: Option<String>,
+    params: Option<Params>,
+}
+
+#[derive(Default, Deserialize)]
+struct Params {
+    name: Option<String>,
+}
+
+fn answer(
+    guardrails: &Guardrails,
+    server: &str,
+    message: &[u8],
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let envelope: Envelope = serde_json::from_slice(message).unwrap_or_default();
+    let subject = envelope.params.and_then(|params| params.name);
+    let method = envelope.method.as_deref();
+    let scope = Scope {
+        direction: if method.is_some_and(|method| !method.starts_with("notifications/")) {
+            Direction::Request
+        } else {
+            Direction::Response
+        },
+        server,
+        method: method.unwrap_or("tools/call"),
+        subject: subject.as_deref(),
+        agent: "",
+        teams: &[],
+    };
+    match guardrails.act(&scope, message) {
+        Ok(acted) => {
+            out.write_all(b"{\"redacted\":")?;
+            // A message may not have line breaks between its tokens here.
+            let one_line = acted.message.iter().map(|byte| {
+                if matches!(byte, b'\n' | b'\r') {
+                    b' '
+                } else {
+                    *byte
+                }
+            });
+            out.write_all(&one_line.collect::<Vec<u8>>())?;
+            rest(out, false, &acted.report)
+        }
+        Err(blocked) => {
+            out.write_all(b"{\"redacted\":")?;
+            let id = envelope.id.map(|id| id.to_string());
+            out.write_all(&blocked.message(id.as_deref()))?;
+            rest(out, true, &blocked.report)
+        }
+    }
+}
+
+fn rest(out: &mut impl io::Write, blocked: bool, report: &Report) -> io::Result<()> {
+    let findings = report.evidence.iter().map(|one| {
+        json!({
+            "type": one.kind,
+            "rule": one.rule,
+            "json_pointer": one.pointer,
+            "start": one.span.0,
+            "end": one.span.1,
+            "action": one.action.as_str(),
+            "score": one.score,
+        })
+    });
+    let findings = serde_json::Value::from(findings.collect::<Vec<_>>());
+    writeln!(
+        out,
+        ",\"blocked\":{blocked},\"injection\":{:.3},\"findings\":{findings}}}",
+        report.injection
+    )
+}

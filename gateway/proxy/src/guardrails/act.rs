@@ -1,0 +1,216 @@
+//! Does to a scanned message what the rules say.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use gantry_guard::{
+    Finding, Scan, Scanner, What,
+    kind::{HIDDEN_TEXT, INJECTION},
+    redact::{Edit, Number, placeholder, splice},
+};
+
+use super::{
+    report::{Evidence, Report},
+    rules::{Rules, Scope},
+    vault::Vault,
+};
+use crate::config::guardrails::Action;
+
+/// A message after its rules.
+#[derive(Debug)]
+pub struct Acted<'a> {
+    /// The message; borrowed where nothing was changed.
+    pub message: Cow<'a, [u8]>,
+    /// What was found and done.
+    pub report: Report,
+    /// Texts that were rewritten, before and after.
+    pub rewritten: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The rule that blocks it.
+    pub(super) blocked: Option<String>,
+}
+
+impl<'a> Acted<'a> {
+    /// A message in which nothing was looked for.
+    pub(super) fn untouched(message: &'a [u8]) -> Self {
+        Self {
+            message: Cow::Borrowed(message),
+            report: Report::default(),
+            rewritten: Vec::new(),
+            blocked: None,
+        }
+    }
+}
+
+pub(super) fn act<'a>(
+    scanner: &Scanner,
+    rules: &Rules,
+    vault: &Vault,
+    scope: &Scope<'_>,
+    scan: Scan<'a>,
+) -> Acted<'a> {
+    let mut report = Report {
+        injection: scan.injection,
+        ..Report::default()
+    };
+    let mut blocked = None;
+    let mut edits = Vec::new();
+    let mut seen: HashMap<u64, ()> = HashMap::new();
+    for finding in &scan.findings {
+        let value = scan.value(finding);
+        if is_exempt(scanner, rules, &scan, finding, value) {
+            continue;
+        }
+        let pointer = scan.pointer(finding.token);
+        let decision = rules.decide(scope, finding.what, || pointer.clone());
+        let action = possible(decision.action, &scan, finding);
+        if action == Action::Off {
+            continue;
+        }
+        let kind = scanner.name(finding.what);
+        let hash = vault.hash(kind, value);
+        if action == Action::Block && blocked.is_none() {
+            blocked = Some(decision.rule.to_owned());
+        }
+        if let Some(text) = replacement(action, kind, value, hash, vault, scope) {
+            edits.push(Edit {
+                token: finding.token,
+                start: finding.start,
+                end: finding.end,
+                text,
+                number: number(&pointer),
+            });
+        }
+        let evidence = Evidence {
+            kind: kind.to_owned(),
+            pointer,
+            rule: decision.rule.to_owned(),
+            action,
+            span: scan.code_points(finding),
+            score: finding.score,
+            hash,
+        };
+        let fresh = seen.insert(hash, ()).is_none();
+        report.add(evidence, fresh);
+    }
+    if edits.is_empty() || blocked.is_some() {
+        let message = Cow::Borrowed(scan.message());
+        return Acted {
+            message,
+            report,
+            rewritten: Vec::new(),
+            blocked,
+        };
+    }
+    let rewritten = rewritten(&scan, &edits);
+    Acted {
+        message: Cow::Owned(splice(&scan, edits)),
+        report,
+        rewritten,
+        blocked,
+    }
+}
+
+/// Findings that no rule is asked about.
+fn is_exempt(
+    scanner: &Scanner,
+    rules: &Rules,
+    scan: &Scan<'_>,
+    finding: &Finding,
+    value: &[u8],
+) -> bool {
+    let kind = scanner.name(finding.what);
+    match finding.what {
+        What::Custom(number) => {
+            let allowed = rules
+                .patterns
+                .get(number)
+                .map_or(&[][..], |(_, allowed)| allowed);
+            !allowed.is_empty() && allowed.contains(&String::from_utf8_lossy(value).to_lowercase())
+        }
+        _ if kind == INJECTION => finding.score < rules.injection_score,
+        // The host of an address is no person's.
+        _ => kind == "IP_ADDRESS" && scan.is_fixed(finding),
+    }
+}
+
+/// What cannot be rewritten is blocked instead; what is no value of its own is only noted.
+fn possible(action: Action, scan: &Scan<'_>, finding: &Finding) -> Action {
+    let rewrites = matches!(
+        action,
+        Action::Redact | Action::Mask | Action::Hash | Action::Tokenise
+    );
+    let instruction = matches!(finding.what, What::Kind(kind) if kind.name() == INJECTION);
+    match (rewrites, scan.is_fixed(finding)) {
+        (true, _) if instruction => Action::Monitor,
+        (true, true) if scan.is_in_key(finding) => Action::Monitor,
+        (true, true) => Action::Block,
+        _ => action,
+    }
+}
+
+fn replacement(
+    action: Action,
+    kind: &str,
+    value: &[u8],
+    hash: u64,
+    vault: &Vault,
+    scope: &Scope<'_>,
+) -> Option<String> {
+    match action {
+        // What cannot be seen leaves nothing behind.
+        Action::Redact if kind == HIDDEN_TEXT => Some(String::new()),
+        Action::Redact => Some(placeholder(kind)),
+        Action::Mask => Some(masked(value)),
+        Action::Hash => Some(placeholder(&format!("{kind}:{hash:016x}"))),
+        Action::Tokenise => Some(vault.token(kind, value, scope)),
+        Action::Off | Action::Monitor | Action::Block => None,
+    }
+}
+
+/// Stars, and the last four characters where there are enough others.
+fn masked(value: &[u8]) -> String {
+    const SHOWN: usize = 4;
+    let text = String::from_utf8_lossy(value);
+    let count = text.chars().count();
+    let hidden = if count >= 3 * SHOWN {
+        count - SHOWN
+    } else {
+        count
+    };
+    // A dash ends what could still be taken for a number.
+    let shown: String = text
+        .chars()
+        .skip(hidden)
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    format!("{}{shown}", "*".repeat(hidden.min(32)))
+}
+
+/// A number stays one where a schema may ask for it.
+fn number(pointer: &str) -> Number {
+    if pointer.starts_with("/result/structuredContent/") {
+        Number::Zero
+    } else {
+        Number::Text
+    }
+}
+
+/// The texts that edits change, before and after: headers that mirror them follow.
+fn rewritten(scan: &Scan<'_>, edits: &[Edit]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut texts = Vec::new();
+    for group in edits.chunk_by(|one, other| one.token == other.token) {
+        let before = group.first().map_or(&[][..], |edit| scan.text(edit.token));
+        let mut after = Vec::with_capacity(before.len());
+        let mut kept = 0;
+        for edit in group {
+            if edit.start < kept {
+                continue;
+            }
+            after.extend_from_slice(before.get(kept..edit.start).unwrap_or_default());
+            after.extend_from_slice(edit.text.as_bytes());
+            kept = edit.end;
+        }
+        after.extend_from_slice(before.get(kept..).unwrap_or_default());
+        texts.push((before.to_vec(), after));
+    }
+    texts
+}

@@ -1,0 +1,108 @@
+//! What was found in a message and done about it, without a single value.
+
+use std::collections::BTreeMap;
+
+use crate::config::guardrails::Action;
+
+/// Most findings of one message that are described one by one; all are counted.
+const EVIDENCE_MAX: usize = 1_000;
+/// Most of them that go into the record of a call.
+const KEPT_MAX: usize = 16;
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// Its kind.
+    pub kind: String,
+    /// The JSON pointer of its string, or of the member whose name it is in.
+    pub pointer: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// What was done.
+    pub action: Action,
+    /// Start and end in code points of the decoded string.
+    pub span: (usize, usize),
+    /// How sure, 0 to 1.
+    pub score: f64,
+    /// 64 bits of a keyed hash of the value.
+    pub hash: u64,
+}
+
+/// What one message, or all messages of one direction, had.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// The strongest action taken.
+    pub action: Option<Action>,
+    /// Findings by kind. The same value in two places counts once.
+    pub kinds: BTreeMap<String, u16>,
+    /// The rules that decided.
+    pub rules: Vec<String>,
+    /// The first findings.
+    pub evidence: Vec<Evidence>,
+    /// The highest score of an instruction to a model.
+    pub injection: f64,
+    /// Time spent, in microseconds.
+    pub micros: u32,
+    /// The message could not be scanned.
+    pub degraded: bool,
+}
+
+impl Report {
+    /// Whether there is anything to say.
+    pub fn is_empty(&self) -> bool {
+        self.action.is_none() && !self.degraded
+    }
+
+    pub(super) fn add(&mut self, evidence: Evidence, counted: bool) {
+        // What blocks is always described.
+        let describe = self.evidence.len() < EVIDENCE_MAX
+            || evidence.action == Action::Block && self.action != Some(Action::Block);
+        self.action = self.action.max(Some(evidence.action));
+        if counted {
+            let count = self.kinds.entry(evidence.kind.clone()).or_default();
+            *count = count.saturating_add(1);
+        }
+        if !self.rules.contains(&evidence.rule) {
+            self.rules.push(evidence.rule.clone());
+        }
+        if describe {
+            self.evidence.push(evidence);
+        }
+    }
+
+    pub(super) fn block(&mut self, rule: &str) {
+        self.action = Some(Action::Block);
+        self.rules.push(rule.to_owned());
+    }
+
+    /// The kinds that a rule blocked.
+    pub(super) fn blocking(&self, rule: &str) -> Vec<String> {
+        let blocking = self
+            .evidence
+            .iter()
+            .filter(|evidence| evidence.rule == rule && evidence.action == Action::Block);
+        let mut kinds: Vec<String> = blocking.map(|evidence| evidence.kind.clone()).collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+
+    /// Adds what another message of the same direction had.
+    pub fn merge(&mut self, other: Self) {
+        self.action = self.action.max(other.action);
+        for (kind, count) in other.kinds {
+            let sum = self.kinds.entry(kind).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        for rule in other.rules {
+            if !self.rules.contains(&rule) {
+                self.rules.push(rule);
+            }
+        }
+        let room = KEPT_MAX.saturating_sub(self.evidence.len());
+        self.evidence.extend(other.evidence.into_iter().take(room));
+        self.injection = self.injection.max(other.injection);
+        self.micros = self.micros.saturating_add(other.micros);
+        self.degraded |= other.degraded;
+    }
+}

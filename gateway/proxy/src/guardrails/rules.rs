@@ -1,0 +1,189 @@
+//! Which action a finding meets: the first rule that fits, then its kind, then its groups.
+
+use gantry_guard::{Kind, What};
+
+use crate::config::guardrails::{Action, Direction, Rule};
+
+/// What a message is part of.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The way it goes.
+    pub direction: Direction,
+    /// The server.
+    pub server: &'a str,
+    /// The method of the call, in both directions.
+    pub method: &'a str,
+    /// The tool, prompt or resource of the call.
+    pub subject: Option<&'a str>,
+    /// The caller.
+    pub agent: &'a str,
+    /// The caller's teams.
+    pub teams: &'a [String],
+}
+
+/// The rules of one configuration.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) exceptions: Vec<Exception>,
+    /// By kind: the action and the name of what decides.
+    pub(super) kinds: Vec<(Action, String)>,
+    /// By custom pattern: the action and what it never finds, in lower case.
+    pub(super) patterns: Vec<(Action, Vec<String>)>,
+    /// From which score a text counts as an instruction.
+    pub(super) injection_score: f64,
+}
+
+/// A rule with its kinds looked up.
+#[derive(Debug)]
+pub(super) struct Exception {
+    pub(super) rule: Rule,
+    /// Empty: all.
+    pub(super) kinds: Vec<What>,
+}
+
+/// What decides, and what it says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decision<'a> {
+    pub(super) action: Action,
+    pub(super) rule: &'a str,
+}
+
+impl Rules {
+    /// The action for a finding; `pointer` is asked for only where a rule needs it.
+    pub(super) fn decide(
+        &self,
+        scope: &Scope<'_>,
+        what: What,
+        pointer: impl Fn() -> String,
+    ) -> Decision<'_> {
+        let fits = |exception: &&Exception| {
+            (exception.kinds.is_empty() || exception.kinds.contains(&what))
+                && fits(&exception.rule, scope)
+                && exception
+                    .rule
+                    .pointer
+                    .as_ref()
+                    .is_none_or(|pattern| is_at(pattern, &pointer()))
+        };
+        if let Some(exception) = self.exceptions.iter().find(fits) {
+            return Decision {
+                action: exception.rule.action,
+                rule: &exception.rule.name,
+            };
+        }
+        let found = match what {
+            What::Kind(kind) => self.kinds.get(number(kind)).map(|(action, rule)| Decision {
+                action: *action,
+                rule,
+            }),
+            What::Custom(pattern) => self.patterns.get(pattern).map(|(action, _)| Decision {
+                action: *action,
+                rule: "patterns",
+            }),
+        };
+        found.unwrap_or(Decision {
+            action: Action::Off,
+            rule: "",
+        })
+    }
+}
+
+/// A kind's place among all.
+fn number(kind: Kind) -> usize {
+    Kind::all()
+        .position(|known| known == kind)
+        .unwrap_or(usize::MAX)
+}
+
+fn fits(rule: &Rule, scope: &Scope<'_>) -> bool {
+    let is =
+        |wanted: &Option<String>, given: &str| wanted.as_ref().is_none_or(|wanted| wanted == given);
+    (rule.direction == Direction::Both || rule.direction == scope.direction)
+        && is(&rule.server, scope.server)
+        && is(&rule.agent, scope.agent)
+        && rule
+            .team
+            .as_ref()
+            .is_none_or(|team| scope.teams.contains(team))
+        && rule.tool.as_ref().is_none_or(|tool| is_tool(tool, scope))
+}
+
+/// Whether the call is of a tool that `pattern` (`server/tool`) names.
+pub(super) fn is_tool(pattern: &str, scope: &Scope<'_>) -> bool {
+    let name = format!("{}/{}", scope.server, scope.subject.unwrap_or_default());
+    scope.method == "tools/call" && is_like(pattern.as_bytes(), name.as_bytes())
+}
+
+/// `*` stands for any text. Linear but for the last star, which is tried again.
+fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut from, mut star) = (0, 0, None);
+    while from < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, from));
+                at += 1;
+            }
+            Some(byte) if Some(byte) == text.get(from) => {
+                at += 1;
+                from += 1;
+            }
+            _ => match star {
+                Some((place, tried)) => {
+                    at = place + 1;
+                    from = tried + 1;
+                    star = Some((place, tried + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .all(|byte| *byte == b'*')
+}
+
+/// `*` stands for one step of a pointer, `**` at the end for any number of them.
+fn is_at(pattern: &str, pointer: &str) -> bool {
+    let mut steps = pointer.split('/');
+    for wanted in pattern.split('/') {
+        match (wanted, steps.next()) {
+            ("**", _) => return true,
+            ("*", Some(_)) => {}
+            (wanted, Some(step)) if wanted == step => {}
+            _ => return false,
+        }
+    }
+    steps.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_text_and_for_steps() {
+        for (pattern, text, is) in [
+            ("orders/*", "orders/get", true),
+            ("*/get*", "orders/get_all", true),
+            ("orders/get", "orders/get_all", false),
+            ("*", "a/b", true),
+        ] {
+            assert_eq!(
+                is_like(pattern.as_bytes(), text.as_bytes()),
+                is,
+                "{pattern} {text}"
+            );
+        }
+        for (pattern, pointer, is) in [
+            ("/a/*/c", "/a/b/c", true),
+            ("/a/**", "/a/b/c", true),
+            ("/a", "/a/b", false),
+            ("/a/*", "/a", false),
+            ("/a/**", "/b", false),
+        ] {
+            assert_eq!(is_at(pattern, pointer), is, "{pattern} {pointer}");
+        }
+    }
+}

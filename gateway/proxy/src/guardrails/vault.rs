@@ -1,0 +1,172 @@
+//! Keyed hashes, and tokens that can be turned back.
+//!
+//! Tokens live in memory, for a while, for one agent; a restart forgets them. They are given back
+//! only to tools that a rule names.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use memchr::memmem;
+use sha2::{Digest, Sha256};
+
+use super::rules::{Rules, Scope, is_tool};
+
+/// How long a token can be turned back.
+const LIFE: Duration = Duration::from_secs(3_600);
+/// Most tokens; the oldest go first.
+const TOKENS_MAX: usize = 100_000;
+/// Hexadecimal digits of a token.
+const DIGITS: usize = 16;
+
+/// The key, and what tokens stand for.
+pub(super) struct Vault {
+    key: [u8; 32],
+    tokens: Mutex<HashMap<String, Kept>>,
+}
+
+struct Kept {
+    value: Vec<u8>,
+    agent: String,
+    since: Instant,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Vault")
+    }
+}
+
+impl Vault {
+    /// With a key of the operator's, or a new one.
+    pub(super) fn new(key: Option<&[u8]>) -> Self {
+        let key = key.map_or_else(rand::random, |key| Sha256::digest(key).into());
+        Self {
+            key,
+            tokens: Mutex::default(),
+        }
+    }
+
+    /// 64 bits that stand for a value: of no use without the key.
+    pub(super) fn hash(&self, kind: &str, value: &[u8]) -> u64 {
+        let digest = self.keyed(&[kind.as_bytes(), value]);
+        digest
+            .iter()
+            .take(8)
+            .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of the parts, each with its length.
+    fn keyed(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let pad = |byte: u8| {
+            let mut block = [byte; 64];
+            block
+                .iter_mut()
+                .zip(self.key)
+                .for_each(|(pad, key)| *pad ^= key);
+            block
+        };
+        let mut inner = Sha256::new_with_prefix(pad(0x36));
+        for part in parts {
+            inner.update((part.len() as u64).to_le_bytes());
+            inner.update(part);
+        }
+        Sha256::new_with_prefix(pad(0x5c))
+            .chain_update(inner.finalize())
+            .finalize()
+            .into()
+    }
+
+    /// The token of a value: the same for one agent as long as the key is.
+    pub(super) fn token(&self, kind: &str, value: &[u8], scope: &Scope<'_>) -> String {
+        let digest = self.keyed(&[b"token", kind.as_bytes(), scope.agent.as_bytes(), value]);
+        let number = digest
+            .iter()
+            .take(8)
+            .fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+        let token = format!("[{kind}:t{number:0DIGITS$x}]");
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= TOKENS_MAX {
+            tokens.retain(|_, kept| kept.since.elapsed() < LIFE / 2);
+            if tokens.len() >= TOKENS_MAX {
+                tokens.clear();
+            }
+        }
+        tokens.insert(
+            token.clone(),
+            Kept {
+                value: value.to_vec(),
+                agent: scope.agent.to_owned(),
+                since: Instant::now(),
+            },
+        );
+        token
+    }
+
+    /// The message with its tokens turned back, where a rule lets this tool have them.
+    pub(super) fn restored(
+        &self,
+        rules: &Rules,
+        scope: &Scope<'_>,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        let named = rules.exceptions.iter().any(|exception| {
+            exception
+                .rule
+                .detokenise
+                .iter()
+                .any(|tool| is_tool(tool, scope))
+        });
+        if !named {
+            return None;
+        }
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut restored = Vec::with_capacity(message.len());
+        let mut kept = 0;
+        for mark in memmem::find_iter(message, b":t") {
+            let Some((start, end)) = token_around(message, mark) else {
+                continue;
+            };
+            let token = message
+                .get(start..end)
+                .and_then(|token| std::str::from_utf8(token).ok());
+            let known = token
+                .and_then(|token| tokens.get(token))
+                .filter(|known| known.agent == scope.agent && known.since.elapsed() < LIFE);
+            if let Some(known) = known {
+                restored.extend_from_slice(message.get(kept..start).unwrap_or_default());
+                let text =
+                    serde_json::Value::from(String::from_utf8_lossy(&known.value)).to_string();
+                let inside = text
+                    .get(1..text.len().saturating_sub(1))
+                    .unwrap_or_default();
+                restored.extend_from_slice(inside.as_bytes());
+                kept = end;
+            }
+        }
+        restored.extend_from_slice(message.get(kept..).unwrap_or_default());
+        (kept > 0).then_some(restored)
+    }
+}
+
+/// `[KIND:t0123456789abcdef]` around the `:t` at `mark`.
+fn token_around(message: &[u8], mark: usize) -> Option<(usize, usize)> {
+    let end = mark + 2 + DIGITS;
+    let digits = message
+        .get(mark + 2..end)?
+        .iter()
+        .all(u8::is_ascii_hexdigit);
+    let name = message
+        .get(..mark)?
+        .iter()
+        .rev()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_')
+        .count();
+    let start = mark.checked_sub(name + 1)?;
+    (digits && message.get(end) == Some(&b']') && message.get(start) == Some(&b'['))
+        .then_some((start, end + 1))
+}
