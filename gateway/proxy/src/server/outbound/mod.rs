@@ -245,9 +245,9 @@ impl Delivery<'_> {
 
     /// Passes bytes on, behind the head where that is due. False when the delivery cannot go on.
     async fn pass(&mut self, exchange: &Exchange, bytes: Bytes, last: bool) -> bool {
-        // A stream begins at once; anything else begins with its first bytes, since a review may
-        // still refuse it.
-        let begins = self.stream || self.reviewer.is_none() || !bytes.is_empty() || last;
+        // A stream begins at once; anything else begins with its first bytes: until then a refusal
+        // can still be whole, and a head alone is of no use to anybody.
+        let begins = self.stream || !bytes.is_empty() || last;
         if self.head_due && begins {
             let length = self.length(&bytes, last);
             let written = self.write_head(exchange, length).await;
