@@ -279,7 +279,7 @@ const RECORD: Record<'_> = Record {
 fn decisions_and_findings_are_counted() {
     let metrics = Metrics::new(&["orders"]);
     metrics.govern(&Record {
-        attrs: &[("guard.degraded", "in out"), ("tried", "a")],
+        attrs: &[(DEGRADED, "in out"), ("tried", "a")],
         ..RECORD
     });
     metrics.govern(&Record {
@@ -354,6 +354,7 @@ fn every_family_is_on_the_page() {
     let metrics = Metrics::new(&["orders"]);
     metrics.govern(&Record {
         outcome: Outcome::Unauthenticated,
+        attrs: &[(DEGRADED, "in")],
         ..RECORD
     });
     for index in 0..=200 {
