@@ -113,6 +113,9 @@ fn what_stands_for_a_secret_names_none() {
         let once = redacted(&serde_json::to_vec(&[text]).unwrap()).unwrap();
         assert_eq!(redacted(&once), None, "{text}");
     }
+    let named =
+        r#"{"result":{"password=hunter2Hunter":"password=hunter2Hunter jane@example.org"}}"#;
+    assert_eq!(redacted(&redacted(named.as_bytes()).unwrap()), None);
 }
 
 #[test]
