@@ -104,6 +104,9 @@ pub enum ScanError {
     /// One of [`Limits`].
     #[error("more {0} than the scanner looks at")]
     Limit(&'static str),
+    /// Whoever asked did not want to wait any longer.
+    #[error("the scan takes too long")]
+    Time,
     /// The engine failed.
     #[error("the scanner's engine failed")]
     Engine,
@@ -244,13 +247,25 @@ impl Scanner {
     /// # Errors
     /// See [`ScanError`]: the message must then not pass.
     pub fn scan<'a>(&self, message: &'a [u8]) -> Result<Scan<'a>, ScanError> {
+        self.scan_while(message, &|| true)
+    }
+
+    /// As [`Scanner::scan`], as long as `go_on` says so, which is asked again and again.
+    ///
+    /// # Errors
+    /// [`ScanError::Time`] where it said no; otherwise as [`Scanner::scan`].
+    pub fn scan_while<'a>(
+        &self,
+        message: &'a [u8],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Scan<'a>, ScanError> {
         if message.len() > self.limits.bytes_max {
             return Err(ScanError::Limit("bytes"));
         }
         let mut scan = walk::walk(message, &self.limits)?;
         let mut hits = Vec::new();
         self.vocabulary.find(&scan.texts.buffer, &mut hits)?;
-        judge::judge(self, &mut scan, &hits)?;
+        judge::judge(self, &mut scan, &hits, go_on)?;
         Ok(scan)
     }
 

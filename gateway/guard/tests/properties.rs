@@ -104,6 +104,38 @@ fn shape(value: &Value) -> String {
     }
 }
 
+#[test]
+fn what_stands_for_a_secret_names_none() {
+    for text in [
+        "password=hunter2Hunter :AA00##",
+        "password=hunter2Hunter = x9y8z7w6",
+    ] {
+        let once = redacted(&serde_json::to_vec(&[text]).unwrap()).unwrap();
+        assert_eq!(redacted(&once), None, "{text}");
+    }
+    let named =
+        r#"{"result":{"password=hunter2Hunter":"password=hunter2Hunter jane@example.org"}}"#;
+    assert_eq!(redacted(&redacted(named.as_bytes()).unwrap()), None);
+}
+
+#[test]
+fn a_scan_ends_when_nobody_waits_for_it() {
+    let texts: Vec<String> = (0..2_000).map(|number| format!("text {number}")).collect();
+    let many = serde_json::to_vec(&texts).unwrap();
+    let long = serde_json::to_vec(&["4111-1111-1111-1112 ".repeat(2_000)]).unwrap();
+    for message in [many, long] {
+        let asked = std::cell::Cell::new(0);
+        let go_on = || {
+            asked.set(asked.get() + 1);
+            asked.get() < 3
+        };
+        let scan = SCANNER.scan_while(&message, &go_on);
+        assert_eq!(scan.unwrap_err(), gantry_guard::ScanError::Time);
+        assert!(SCANNER.scan(&message).is_ok());
+    }
+    assert!(SCANNER.scan_while(b"[]", &|| false).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -5,15 +5,20 @@ use std::sync::LazyLock;
 use gantry_guard::{Limits, Scanner, Wanted, redact};
 use serde_json::value::RawValue;
 
-static SCANNER: LazyLock<Scanner> = LazyLock::new(|| Scanner::compile(&[], Limits::default(), Wanted::default()).expect("the tables compile"));
+static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
+    Scanner::compile(&[], Limits::default(), Wanted::default()).expect("the tables compile")
+});
 
 /// What is scanned is JSON; findings lie within their texts; the output is JSON, too.
 pub fn scan(bytes: &[u8]) {
-    let Ok(scan) = SCANNER.scan(bytes) else { return };
+    let Ok(scan) = SCANNER.scan(bytes) else {
+        return;
+    };
     serde_json::from_slice::<&RawValue>(bytes).expect("what was walked is JSON");
     for finding in &scan.findings {
         assert!(finding.start <= finding.end && finding.end <= scan.text(finding.token).len());
-        scan.pointer(finding.token);
+        let pointer = scan.pointer(finding.token);
+        assert!(pointer.is_empty() || pointer.starts_with('/'), "{pointer}");
     }
     if let Some(out) = redact::placeholders(&scan) {
         serde_json::from_slice::<&RawValue>(&out).expect("what was redacted is JSON");
@@ -25,7 +30,8 @@ pub fn redact(text: &str) {
     let message = serde_json::to_vec(&[text]).expect("a text is JSON");
     let once = redact::placeholders(&SCANNER.scan(&message).expect("a text is scanned"));
     if let Some(once) = once {
-        let twice = redact::placeholders(&SCANNER.scan(&once).expect("what was redacted is scanned"));
+        let twice =
+            redact::placeholders(&SCANNER.scan(&once).expect("what was redacted is scanned"));
         assert!(twice.is_none(), "{text:?}");
     }
 }

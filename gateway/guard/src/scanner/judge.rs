@@ -50,7 +50,38 @@ static SERVED: std::sync::LazyLock<Served> = std::sync::LazyLock::new(|| {
 /// Findings of one text, in its own bytes.
 type Local = Vec<(What, usize, usize, f64)>;
 
-pub(super) fn judge(scanner: &Scanner, scan: &mut Scan<'_>, hits: &[Hit]) -> Result<(), ScanError> {
+/// Texts, or pieces of work on one, between two looks at the time.
+const STEPS: usize = 256;
+
+/// Asks whether to go on, not at every step.
+struct Patience<'a> {
+    go_on: &'a dyn Fn() -> bool,
+    steps: usize,
+    over: bool,
+}
+
+impl Patience<'_> {
+    /// Whether to go on after one more step; once it is over it stays so.
+    fn lasts(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps.is_multiple_of(STEPS) {
+            self.over |= !(self.go_on)();
+        }
+        !self.over
+    }
+}
+
+pub(super) fn judge(
+    scanner: &Scanner,
+    scan: &mut Scan<'_>,
+    hits: &[Hit],
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), ScanError> {
+    let mut patience = Patience {
+        go_on,
+        steps: 0,
+        over: !go_on(),
+    };
     let mut known = vec![Known::default(); scan.places.len()];
     let mut phrases: Vec<(usize, usize)> = Vec::new();
     let mut findings = Vec::new();
@@ -80,6 +111,9 @@ pub(super) fn judge(scanner: &Scanner, scan: &mut Scan<'_>, hits: &[Hit]) -> Res
             Source::Value => context::of_keys(scan, &known, segment.token),
         };
         local.clear();
+        if !patience.lasts() {
+            return Err(ScanError::Time);
+        }
         if scanner.wanted.secrets {
             secrets_of(
                 text,
@@ -91,9 +125,10 @@ pub(super) fn judge(scanner: &Scanner, scan: &mut Scan<'_>, hits: &[Hit]) -> Res
             );
         }
         if scanner.wanted.identifiers {
-            identifiers(scanner, text, segment.start, own, &keys, &mut local);
+            let base = segment.start;
+            identifiers(scanner, text, base, own, &keys, &mut patience, &mut local);
         }
-        customs(scanner, text, segment.start, own, &mut local);
+        customs(scanner, text, segment.start, own, &mut patience, &mut local);
         if scanner.wanted.hidden
             && segment.map.is_none()
             && text.iter().any(|byte| *byte >= 0x80 || *byte == 0x1b)
@@ -118,6 +153,9 @@ pub(super) fn judge(scanner: &Scanner, scan: &mut Scan<'_>, hits: &[Hit]) -> Res
         if findings.len() > scanner.limits.findings_max {
             return Err(ScanError::Limit("findings"));
         }
+    }
+    if patience.over {
+        return Err(ScanError::Time);
     }
     instructions(scan, &mut phrases, &mut findings);
     settle(&mut findings);
@@ -179,18 +217,25 @@ fn secrets_of(
         let Some(end) = (hit.end as usize).checked_sub(base) else {
             continue;
         };
-        let found = match hit.mark {
-            Mark::Token(number) => secrets::TOKENS
-                .get(usize::from(number))
-                .and_then(|token| secrets::token(text, end, token)),
-            Mark::Anchor(number) => secrets::ANCHORS
-                .get(usize::from(number))
-                .and_then(|(anchor, _)| secrets::wrapped(text, end, anchor)),
-            Mark::Keyword(what) => secrets::assignment(text, end, what),
-            _ => None,
+        let (found, score) = match hit.mark {
+            Mark::Token(number) => (
+                secrets::TOKENS
+                    .get(usize::from(number))
+                    .and_then(|token| secrets::token(text, end, token)),
+                1.0,
+            ),
+            Mark::Anchor(number) => (
+                secrets::ANCHORS
+                    .get(usize::from(number))
+                    .and_then(|(anchor, _)| secrets::wrapped(text, end, anchor)),
+                1.0,
+            ),
+            // A name says less than a form of its own: `token: ghp_…` is GitHub's.
+            Mark::Keyword(what) => (secrets::assignment(text, end, what), 0.95),
+            _ => (None, 0.0),
         };
         if let Some((kind, start, end)) = found {
-            local.push((What::Kind(Kind::of(kind)), start, end, 1.0));
+            local.push((What::Kind(Kind::of(kind)), start, end, score));
         }
     }
     // A password may hold anything; what is long is a text about one.
@@ -210,6 +255,7 @@ fn identifiers(
     base: usize,
     hits: &[Hit],
     keys: &Known,
+    patience: &mut Patience<'_>,
     local: &mut Local,
 ) {
     let served = &*SERVED;
@@ -271,7 +317,7 @@ fn identifiers(
             let kind = served.kinds.get(number).copied().unwrap_or(Kind::of(""));
             local.push((What::Kind(kind), candidate.start, candidate.end, score));
         }
-        true
+        patience.lasts()
     });
     contextual(text, any, &mut around, local);
 }
@@ -382,7 +428,14 @@ fn bank_codes(text: &[u8], mut meet: impl FnMut(usize, usize)) {
 /// Bytes before a match's end in which its start is looked for.
 const CUSTOM_BYTES_MAX: usize = 1024;
 
-fn customs(scanner: &Scanner, text: &[u8], base: usize, hits: &[Hit], local: &mut Local) {
+fn customs(
+    scanner: &Scanner,
+    text: &[u8],
+    base: usize,
+    hits: &[Hit],
+    patience: &mut Patience<'_>,
+    local: &mut Local,
+) {
     for hit in hits {
         let (Mark::Custom(number), Some(end)) = (hit.mark, (hit.end as usize).checked_sub(base))
         else {
@@ -392,6 +445,9 @@ fn customs(scanner: &Scanner, text: &[u8], base: usize, hits: &[Hit], local: &mu
         let Some((_, regex)) = scanner.customs.get(number) else {
             continue;
         };
+        if !patience.lasts() {
+            return;
+        }
         let from = end.saturating_sub(CUSTOM_BYTES_MAX);
         let window = text.get(from..end).unwrap_or_default();
         if let Some(found) = regex

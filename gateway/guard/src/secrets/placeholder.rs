@@ -1,5 +1,7 @@
 //! What stands where a secret would stand, and is none.
 
+use crate::kind::Kind;
+
 /// Parts, in lower case, that only examples and references have.
 const PARTS: [&str; 34] = [
     "example",
@@ -56,7 +58,18 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || PARTS.iter().any(|part| memchr::memmem::find(&lower, part.as_bytes()).is_some())
         // Our own placeholders: redacting twice changes nothing.
         || value.starts_with(b"[") && value.contains(&b']')
+        || has_own(value)
         || matches!(value.first(), Some(b'$' | b'%' | b'!' | b'(' | b'@' | b'*' | b'&'))
             && value.iter().skip(1).all(|byte| byte.is_ascii_alphanumeric() || b"_.{}()$%/*-:".contains(byte))
             && !value.iter().any(u8::is_ascii_digit)
+}
+
+/// Whether a placeholder of ours, such as `[EMAIL]`, stands in `value`: what was secret in it has been taken out.
+fn has_own(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'[', value).any(|open| {
+        let rest = value.get(open + 1..).unwrap_or_default();
+        let end = rest.iter().position(|byte| matches!(byte, b']' | b':'));
+        let name = end.and_then(|end| std::str::from_utf8(rest.get(..end)?).ok());
+        name.is_some_and(|name| Kind::named(name).is_some())
+    })
 }

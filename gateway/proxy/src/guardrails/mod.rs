@@ -18,7 +18,10 @@ mod report;
 mod rules;
 mod vault;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use gantry_guard::{ScanError, Scanner};
@@ -38,6 +41,10 @@ use vault::Vault;
 
 /// The JSON-RPC code of a block: outside of what JSON-RPC and MCP reserve.
 pub const BLOCKED: i64 = 403;
+
+/// How long the scan of one message may take. A message that takes longer is not scanned, and does
+/// not pass unless `on_error` says so. The largest message takes a third of it.
+const SCAN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The guardrails of one configuration. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -190,7 +197,8 @@ impl Guardrails {
             return Ok(Acted::untouched(message));
         };
         let started = Instant::now();
-        let scan = match force.scanner.scan(message) {
+        let in_time = || started.elapsed() < SCAN_TIME_MAX;
+        let scan = match force.scanner.scan_while(message, &in_time) {
             Ok(scan) => scan,
             Err(error) => return self.unscanned(force, scope, message, error),
         };

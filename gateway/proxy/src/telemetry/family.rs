@@ -28,6 +28,7 @@ pub enum Family {
     PiiFindings,
     GuardrailScan,
     GuardrailScannedBytes,
+    GuardrailDegraded,
     VersionRequests,
     Spans,
     AuditRecords,
@@ -53,7 +54,7 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
@@ -75,6 +76,7 @@ impl Family {
         Self::PiiFindings,
         Self::GuardrailScan,
         Self::GuardrailScannedBytes,
+        Self::GuardrailDegraded,
         Self::VersionRequests,
         Self::Spans,
         Self::AuditRecords,
@@ -132,6 +134,7 @@ impl Family {
             Self::PiiFindings => ("mcp_gateway_pii_findings_total", "Personal data and secrets that were found, by what was done with the operation."),
             Self::GuardrailScan => ("mcp_gateway_guardrail_scan_seconds", "Time that the guardrails took of an operation."),
             Self::GuardrailScannedBytes => ("mcp_gateway_guardrail_scanned_bytes_total", "Bytes of bodies that the guardrails looked at."),
+            Self::GuardrailDegraded => ("mcp_gateway_guardrail_degraded_total", "Operations with a message that could not be scanned, or that a classifier did not answer for."),
             Self::VersionRequests => ("mcp_gateway_version_requests_total", "MCP operations by the server's version that took them, and how they ended."),
             Self::Spans => ("mcp_gateway_spans_total", "Spans that were exported, or dropped because the collector did not take them."),
             Self::AuditRecords => ("mcp_gateway_audit_records_total", "Audit records that reached a stage; dropped and refused ones are not in the trail."),

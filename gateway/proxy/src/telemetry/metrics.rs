@@ -29,6 +29,7 @@ use prometheus::{
 };
 
 use super::{family::Family, spans::Spans};
+pub use governance::DEGRADED;
 use governance::Governance;
 use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, REASON, SERVER, TOOL, UNKNOWN};
 use limits::LimitSeries;

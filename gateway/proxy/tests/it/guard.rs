@@ -218,6 +218,12 @@ async fn a_classifier_that_fails_is_taken_for_what_the_rule_says() {
             passes,
             "{answer}"
         );
+        let counted = "mcp_gateway_guardrail_degraded_total{direction=\"in\"} 1";
+        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !gateway.admin("/metrics").await.1.contains(counted) {
+            assert!(tokio::time::Instant::now() < patience, "{counted}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -286,6 +292,23 @@ fn sample(folder: &std::path::Path) -> (PathBuf, PathBuf) {
     (source.join("score.py"), corpus)
 }
 
+/// The messages of the sample that may be sent in one era. A request that claims the other one, or
+/// none where one is due, is refused for that whatever it holds; it is scored in its own era.
+fn of_era(corpus: &std::path::Path, modern: bool) -> PathBuf {
+    let text = std::fs::read_to_string(corpus).unwrap();
+    let fits = |line: &&str| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let wire: Value = serde_json::from_str(row["wire"].as_str().unwrap()).unwrap();
+        let claim = &wire["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];
+        row["direction"] != "request" || claim.is_string() == modern
+    };
+    let kept: Vec<&str> = text.lines().filter(fits).collect();
+    assert!(kept.len() > 100, "{}", kept.len());
+    let path = corpus.with_file_name("era.jsonl");
+    std::fs::write(&path, kept.join("\n") + "\n").unwrap();
+    path
+}
+
 #[test]
 fn the_sample_is_scored_through_gantry_scan() {
     let folder = tempfile::tempdir().unwrap();
@@ -335,6 +358,7 @@ fn the_sample_is_scored_through_a_gateway_in_every_form() {
         &["--sse"],
         &["--protocol", "2025-11-25", "--legacy-init"],
     ] {
+        let corpus = of_era(&corpus, !form.contains(&"--legacy-init"));
         let upstream = free_address();
         let gateway = before(
             &format!("http://{upstream}/mcp"),

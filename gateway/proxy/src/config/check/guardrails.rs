@@ -1,8 +1,11 @@
 //! Guardrails: kinds that exist, patterns that compile and that do what their examples say.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
-use gantry_guard::{Custom, Kind, Limits, Scanner, Wanted, What};
+use gantry_guard::{CompileError, Custom, Kind, Limits, Scanner, Wanted, What};
 
 use super::Checker;
 use crate::config::checked::guardrails::{
@@ -159,18 +162,7 @@ impl Checker<'_> {
     }
 
     fn try_examples(&mut self, pattern: &Pattern, examples: &raw::Examples, path: &Path) -> bool {
-        let custom = Custom {
-            name: pattern.name.clone(),
-            expression: pattern.expression.clone(),
-            caseless: pattern.ignore_case,
-        };
-        let none = Wanted {
-            identifiers: false,
-            secrets: false,
-            hidden: false,
-            injection: false,
-        };
-        let scanner = match Scanner::compile(&[custom], Limits::default(), none) {
+        let scanner = match scanner_of(pattern) {
             Ok(scanner) => scanner,
             Err(error) => {
                 self.fault(
@@ -230,6 +222,39 @@ impl Checker<'_> {
             cache: raw.cache.into(),
         })
     }
+}
+
+/// Compiled patterns by expression and whether case matters. Compiling one takes milliseconds, and each reload tries
+/// all of them again.
+static TRIED: LazyLock<Mutex<HashMap<(String, bool), Arc<Scanner>>>> =
+    LazyLock::new(Mutex::default);
+/// Most patterns that are kept compiled.
+const TRIED_MAX: usize = 1_000;
+
+/// A scanner of one pattern alone.
+fn scanner_of(pattern: &Pattern) -> Result<Arc<Scanner>, CompileError> {
+    let key = (pattern.expression.clone(), pattern.ignore_case);
+    let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(scanner) = tried.get(&key) {
+        return Ok(Arc::clone(scanner));
+    }
+    let custom = Custom {
+        name: pattern.name.clone(),
+        expression: pattern.expression.clone(),
+        caseless: pattern.ignore_case,
+    };
+    let none = Wanted {
+        identifiers: false,
+        secrets: false,
+        hidden: false,
+        injection: false,
+    };
+    let scanner = Arc::new(Scanner::compile(&[custom], Limits::default(), none)?);
+    if tried.len() >= TRIED_MAX {
+        tried.clear();
+    }
+    tried.insert(key, Arc::clone(&scanner));
+    Ok(scanner)
 }
 
 /// Words as one expression. A word ends where its letters do.

@@ -92,6 +92,7 @@ pub(in crate::config) struct Rule {
     /// The name in findings and records.
     pub name: Option<String>,
     /// Kinds and groups that it is about. Empty: all.
+    #[schemars(extend("maxItems" = bounds::GUARD_KINDS_MAX))]
     pub kinds: Vec<String>,
     /// What becomes of them.
     pub action: Action,
@@ -108,6 +109,7 @@ pub(in crate::config) struct Rule {
     /// A team that the agent is in.
     pub team: Option<String>,
     /// With `tokenise`: tools, as `server/tool`, whose calls get the values back.
+    #[schemars(extend("maxItems" = bounds::GUARD_TOOLS_MAX))]
     pub detokenise: Vec<String>,
 }
 
@@ -201,8 +203,10 @@ impl Default for Pattern {
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Examples {
     /// Each must hold a finding of the pattern.
+    #[schemars(extend("maxItems" = bounds::GUARD_EXAMPLES_MAX))]
     pub found: Vec<String>,
     /// None may hold one.
+    #[schemars(extend("maxItems" = bounds::GUARD_EXAMPLES_MAX))]
     pub passed: Vec<String>,
 }
 

@@ -17,6 +17,7 @@ use crate::{
     guardrails::Report,
     pipeline::usage::{Bill, Facts},
     telemetry::{
+        metrics::DEGRADED,
         spans::{Part, Try},
         trace::TraceContext,
     },
@@ -309,6 +310,9 @@ impl<'a> Lists<'a> {
 /// One attribute a finding: kind, place, rule, action and keyed hash, never the value.
 fn described(guarded: &Guarded) -> Vec<(String, String)> {
     let sides = [("in", &guarded.forth), ("out", &guarded.back)];
+    let degraded = sides.iter().filter(|(_, report)| report.degraded);
+    let degraded: Vec<&str> = degraded.map(|(side, _)| *side).collect();
+    let degraded = (!degraded.is_empty()).then(|| (DEGRADED.to_owned(), degraded.join(" ")));
     let all = sides
         .into_iter()
         .flat_map(|(side, report)| report.evidence.iter().map(move |one| (side, one)));
@@ -324,6 +328,7 @@ fn described(guarded: &Guarded) -> Vec<(String, String)> {
             );
             (format!("guard.{side}.{place}"), text)
         })
+        .chain(degraded)
         .collect()
 }
 

@@ -34,11 +34,14 @@ const PHASES: [&str; 7] = [
     "route",
     "audit",
 ];
-/// Kinds of findings that have series of their own.
-const NAMES_MAX: usize = 64;
+/// Kinds of findings that have series of their own: those of the tables, and as many patterns.
+const NAMES_MAX: usize = 256;
 
 const KIND: &str = "kind";
 const ACTION: &str = "action";
+
+/// The attribute of a record that says what could not be looked at: `in`, `out`, or `in out`.
+pub const DEGRADED: &str = "guard.degraded";
 
 /// The families of governance.
 pub(super) struct Governance {
@@ -48,6 +51,7 @@ pub(super) struct Governance {
     versions: IntCounterVec,
     scan: Histogram,
     scanned_bytes: IntCounter,
+    degraded: IntCounterVec,
     kinds: Bounded,
     overflow: IntCounterVec,
 }
@@ -77,6 +81,7 @@ impl Governance {
                 registry,
                 IntCounter::with_opts(opts(Family::GuardrailScannedBytes)),
             ),
+            degraded: counters(Family::GuardrailDegraded, &["direction"]),
             kinds: Bounded::default(),
             overflow: overflow.clone(),
         }
@@ -107,6 +112,9 @@ impl Governance {
             let bytes = u64::from(record.req_bytes) + record.resp_bytes;
             self.scanned_bytes.inc_by(bytes);
         }
+        for direction in degraded(record) {
+            self.degraded.with_label_values(&[direction]).inc();
+        }
         let action = record.guard_action.as_str();
         for (direction, findings) in [("in", record.pii_in), ("out", record.pii_out)] {
             for (kind, count) in findings {
@@ -124,6 +132,12 @@ impl Governance {
         self.overflow.with_label_values(&[family.name()]).inc();
         OTHER
     }
+}
+
+/// The directions in which something could not be looked at.
+fn degraded<'a>(record: &'a Record<'_>) -> impl Iterator<Item = &'a str> {
+    let said = record.attrs.iter().filter(|(name, _)| *name == DEGRADED);
+    said.flat_map(|(_, directions)| directions.split(' '))
 }
 
 /// Which stage decided what: each decides only about what the one before it let through.

@@ -278,7 +278,10 @@ const RECORD: Record<'_> = Record {
 #[test]
 fn decisions_and_findings_are_counted() {
     let metrics = Metrics::new(&["orders"]);
-    metrics.govern(&RECORD);
+    metrics.govern(&Record {
+        attrs: &[(DEGRADED, "in out"), ("tried", "a")],
+        ..RECORD
+    });
     metrics.govern(&Record {
         outcome: Outcome::Denied,
         guard_action: GuardAction::None,
@@ -307,13 +310,17 @@ fn decisions_and_findings_are_counted() {
             1.0,
         ),
         (
+            "mcp_gateway_guardrail_degraded_total{direction=\"out\"}".to_owned(),
+            1.0,
+        ),
+        (
             "mcp_gateway_guardrail_scanned_bytes_total".to_owned(),
             600.0,
         ),
     ] {
         check(&metrics, &series, Some(expected));
     }
-    for index in 0..100 {
+    for index in 0..300 {
         let kind = format!("kind-{index}");
         metrics.govern(&Record {
             pii_in: &[(&kind, 1)],
@@ -323,7 +330,7 @@ fn decisions_and_findings_are_counted() {
     }
     let other =
         "mcp_gateway_pii_findings_total{action=\"mask\",direction=\"in\",kind=\"__other__\"}";
-    check(&metrics, other, Some(38.0));
+    check(&metrics, other, Some(46.0));
 }
 
 #[test]
@@ -347,6 +354,7 @@ fn every_family_is_on_the_page() {
     let metrics = Metrics::new(&["orders"]);
     metrics.govern(&Record {
         outcome: Outcome::Unauthenticated,
+        attrs: &[(DEGRADED, "in")],
         ..RECORD
     });
     for index in 0..=200 {
