@@ -34,3 +34,4 @@ mod torture;
 mod traces;
 mod traffic;
 mod trouble;
+mod usage;
