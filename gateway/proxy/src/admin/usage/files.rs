@@ -25,6 +25,7 @@ pub(super) fn answer(path: &str) -> Answer {
         "" | "/" => (HTML, include_str!("page.html")),
         "/page.css" => (CSS, include_str!("page.css")),
         "/page.js" => (SCRIPT, include_str!("page.js")),
+        "/words.js" => (SCRIPT, include_str!("words.js")),
         // uPlot 1.6.32, as npm has it; its licence is beside it.
         "/uplot.css" => (CSS, include_str!("uplot.min.css")),
         "/uplot.js" => (SCRIPT, include_str!("uplot.min.js")),

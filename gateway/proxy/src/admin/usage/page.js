@@ -2,6 +2,8 @@
 // It names a panel and what is selected; the server fills in the query. Everything that comes back is put into the
 // page as text, never as markup.
 
+import { clock, day, isNumber, isTime, seconds, shown, ticks } from "./words.js";
+
 const POINTS_MAX = 2000;
 const TAIL_MS = 3_000;
 /** The page that follows the calls as they come: this panel of that dashboard. */
@@ -11,6 +13,11 @@ const RANGES = { "now-15m": "15 minutes", "now-1h": "1 hour", "now-6h": "6 hours
 const COLOURS = ["#3274d9", "#e0871f", "#37872d", "#a352cc", "#c4162a", "#1f9d9d", "#b8860b", "#7a8088"];
 /** What is selected on one page stays selected on the next. */
 const CARRIED = ["tenant", "team", "agent", "server"];
+/** The column that says how a call ended, and the ends that count against the service. */
+const OUTCOME = "result";
+const FAILED = ["upstream_error", "timeout", "gateway_error"];
+/** What nobody reads to its end. */
+const ID = /^[0-9a-f]{32}$/;
 /** Grafana's names of colours. */
 const FIXED = {
   green: "#37872d", yellow: "#b8860b", orange: "#e0871f", red: "#c4162a", "dark-red": "#8f1020", "dark-purple": "#6c2fa0", purple: "#a352cc",
@@ -21,6 +28,9 @@ const NAMED = { green: "good", orange: "warn", red: "bad", blue: "plain" };
 const page = { dashboards: [], name: "", shown: null, selection: {}, from: null, plots: [], turn: 0, tail: false, timer: 0, known: null };
 // For the test in a browser.
 window.gantry = { asked: 0, answered: 0, faults: [] };
+
+/** As the style has it: one column of panels. Tables leave out what is empty there. */
+const NARROW = matchMedia("(max-width: 800px)");
 
 const find = (id) => document.getElementById(id);
 
@@ -53,30 +63,6 @@ function common() {
   return { dashboard: short(page.shown), question: { from_ms: to_ms - Number(number) * unit[letter], to_ms, selection: page.selection } };
 }
 
-// --- numbers ---
-
-function shorten(value, suffixes, step) {
-  let place = 0;
-  while (Math.abs(value) >= step && place < suffixes.length - 1) [value, place] = [value / step, place + 1];
-  return `${Number(value.toPrecision(3))}${suffixes[place]}`;
-}
-
-function shown(value, unit) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  switch (unit) {
-    case "percentunit": return `${(value * 100).toFixed(2)} %`;
-    case "s": return value < 1e-3 ? `${(value * 1e6).toFixed(0)} µs` : value < 1 ? `${Number((value * 1e3).toPrecision(3))} ms` : `${Number(value.toPrecision(3))} s`;
-    case "bytes": return shorten(value, [" B", " KiB", " MiB", " GiB", " TiB"], 1024);
-    case "reqps": return `${Number(value.toPrecision(3))}/s`;
-    case "currencyUSD": return `$${value >= 1 ? shorten(value, ["", " K", " M"], 1000) : Number(value.toPrecision(3))}`;
-    default: return shorten(value, ["", " K", " M", " G"], 1000);
-  }
-}
-
-const isTime = (type) => /^Date/.test(type);
-const isNumber = (type) => /^(Nullable\()?(SimpleAggregateFunction\(\w+, )?(U?Int|Float|Decimal)/.test(type);
-const seconds = (text) => Date.parse(`${String(text).replace(" ", "T")}Z`) / 1000;
-
 /** The class of the step that a value has reached. */
 function rating(thresholds, value) {
   let name = "";
@@ -107,13 +93,19 @@ function bars(panel, { data }) {
 }
 
 function table(panel, { meta, data }) {
-  const columns = meta.map(({ name, type }) => ({ ...override(panel, name), name, type }));
+  const isUsed = (place) => !NARROW.matches || data.some((row) => row[place] !== "");
+  const columns = meta.map(({ name, type }, place) => ({ ...override(panel, name), name, type, place })).filter(({ place }) => isUsed(place));
   const head = columns.map(({ name, displayName, type }) => make("th", { scope: "col", className: isNumber(type) ? "number" : "", textContent: displayName ?? name }));
   const isNew = arrivals(meta, data);
-  const rows = data.map((row, at) => make("tr", { className: isNew(at) ? "new" : "" }, ...columns.map((column, place) => cell(panel, column, row[place]))));
+  const rows = data.map((row, at) => make("tr", { className: isNew(at) ? "new" : "" }, ...columns.map((column) => cell(panel, column, row[column.place]))));
   return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: panel.title },
     make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
+
+/** A moment; on a phone one of today without its date. */
+const when = (moment) => (NARROW.matches && day(moment) === day(new Date()) ? clock(moment) : `${day(moment)} ${clock(moment)}`);
+
+const brief = (text) => (ID.test(text) ? `${text.slice(0, 8)}…` : text);
 
 /** Which rows have come since the answer before, where calls are followed. */
 function arrivals(meta, data) {
@@ -126,13 +118,14 @@ function arrivals(meta, data) {
 
 function cell(panel, column, value) {
   const { type, unit = panel.fieldConfig.defaults.unit, thresholds, links } = column;
-  if (isTime(type)) return make("td", { textContent: new Date(seconds(value) * 1000).toLocaleString() });
+  if (isTime(type)) return make("td", { textContent: when(new Date(seconds(value) * 1000)) });
   if (isNumber(type)) return make("td", { className: `number ${thresholds ? rating(thresholds, Number(value)) : ""}`, textContent: shown(Number(value), unit) });
+  if (column.name === OUTCOME) return make("td", { className: FAILED.includes(value) ? "bad" : value === "ok" ? "" : "warn", textContent: value });
   const target = links?.map(({ url }) => /^\/d\/gantry-(\w+)\?.*&var-(\w+)=/.exec(url)).find((found) => found);
-  if (!target || value === "") return make("td", { textContent: Array.isArray(value) ? value.join(", ") : String(value ?? "") });
+  if (!target || value === "") return make("td", { textContent: brief(Array.isArray(value) ? value.join(", ") : String(value ?? "")), title: ID.test(value) ? value : "" });
   const [, to, variable] = target;
   const href = `#${to}?${new URLSearchParams([["from", page.from], [variable, value]])}`;
-  return make("td", {}, make("a", { href, textContent: value }));
+  return make("td", {}, make("a", { href, textContent: brief(value), title: value }));
 }
 
 /** Long to wide: times, then a list of numbers for each series. */
@@ -162,15 +155,17 @@ function curves(panel, answer, space) {
   const sum = new Array(times.length).fill(0);
   const drawn = stacked ? plain.map((values) => values.map((value, at) => (sum[at] += value ?? 0))) : plain;
   const style = getComputedStyle(document.body);
-  const axis = { stroke: style.color, grid: { stroke: style.getPropertyValue("--line") }, ticks: { show: false } };
+  const axis = { stroke: style.color, grid: { stroke: style.getPropertyValue("--line"), width: 1 }, ticks: { show: false } };
+  const { from_ms, to_ms } = common().question;
   const plot = new uPlot({
-    width: Math.max(space.clientWidth, 200), height: 220, cursor: { sync: { key: "usage" } }, scales: { y: { range: (_, __, max) => [0, max || 1] } },
-    axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => shown(tick, unit)) }],
-    series: [{}, ...names.map((name, at) => {
+    width: Math.max(space.clientWidth, 200), height: 220, cursor: { sync: { key: "usage" } }, scales: { x: { range: () => [from_ms / 1000, to_ms / 1000] }, y: { range: (_, __, max) => [0, max || 1] } },
+    bands: stacked ? names.slice(1).map((_, at) => ({ series: [at + 2, at + 1] })) : [],
+    axes: [{ ...axis, values: (_, times, __, ___, step) => ticks(times, step) }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => shown(tick, unit)) }],
+    series: [{ label: "Time", value: (_, time) => (time === null ? "" : clock(new Date(time * 1000))) }, ...names.map((name, at) => {
       const { displayName = name, color } = override(panel, name);
       const stroke = FIXED[color?.fixedColor] ?? COLOURS[at % COLOURS.length];
       const value = (_, __, ___, point) => (point === null ? "–" : shown(plain[at][point], unit));
-      return { label: displayName, stroke, width: 1.5, fill: stacked ? `${stroke}22` : undefined, value };
+      return { label: displayName, stroke, width: 1.5, fill: stacked ? `${stroke}40` : undefined, value };
     })],
   }, [times, ...drawn], space);
   page.plots.push({ plot, space });
@@ -259,13 +254,21 @@ function open() {
   page.plots = [];
   find("panels").replaceChildren(...page.shown.panels.map((panel) => {
     const id = `panel-${panel.id}`;
-    const section = make("section", {}, make("h2", { id, textContent: panel.title }), make("p", { className: "question", textContent: panel.description }), make("div", { className: "space" }));
+    const section = make("section", {}, make("h2", { id, textContent: panel.title }), ...question(panel.description), make("div", { className: "space" }));
     section.setAttribute("aria-labelledby", id);
     section.style.setProperty("--width", panel.gridPos.w);
+    section.classList.toggle("whole", page.shown.panels.length === 1);
     return section;
   }));
   choices();
   refresh();
+}
+
+/** The question that a panel answers, and how to read the answer for who wants to know. */
+function question(text) {
+  const [, asked, further] = /^(.*?\?)(?: (.*))?$/s.exec(text) ?? [null, text, ""];
+  if (!further) return [make("p", { className: "question", textContent: text })];
+  return [make("details", { className: "question" }, make("summary", { textContent: asked }), make("p", { textContent: further.replaceAll("`", "") }))];
 }
 
 function address() {
@@ -280,7 +283,7 @@ async function refresh() {
   const sections = [...find("panels").children];
   await Promise.all(page.shown.panels.map((panel, at) => draw(panel, sections[at], turn)));
   if (turn !== page.turn) return;
-  find("status").textContent = page.tail ? "" : `As of ${new Date().toLocaleTimeString()}`;
+  find("status").textContent = page.tail ? "" : `As of ${clock(new Date())}`;
   page.timer = setTimeout(refresh, page.tail ? TAIL_MS : REFRESH_MS);
 }
 
@@ -323,7 +326,10 @@ function choice({ name, label, type }) {
 }
 
 addEventListener("hashchange", open);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
 addEventListener("resize", () => page.plots.forEach(({ plot, space }) => plot.setSize({ width: Math.max(space.clientWidth, 200), height: 220 })));
+// Its address would be taken for that of a page.
+document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); find("panels").focus(); });
 find("selection").addEventListener("submit", (event) => event.preventDefault());
 
 try {
