@@ -133,13 +133,14 @@ impl Site {
         format!(
             "MCP servers:  {base}/fixture  {base}/everything  {base}/crm\n\
              Admin:        http://{admin}/metrics  /healthz  /readyz  /config\n\
-             Usage:        http://{admin}/usage (any name; the password is in admin.credential)\n\
+             Usage:        http://{admin}/usage (any name; the password is in {})\n\
              Files:        {}\n\n\
              Try:\n\
              curl -s {base}/crm -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
              -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: add' -d @{call}\n\
              {gantry} audit tail --config {config}\n\
              curl -s http://{admin}/metrics | grep mcp_gateway_requests_total\n",
+            credential_file(&self.out).display(),
             self.out.display()
         )
     }
@@ -195,6 +196,10 @@ impl Parts<'_> {
     }
 }
 
+/// What gives the dashboards something to show: what calls cost, and what the guardrails would have found.
+const EXTRAS: &str = "guardrails: {pii: monitor, injection: monitor}\n\
+    prices: {currency: USD, books: {demo: {prices: [{per_call: 0.0001}, {server: crm, per_1k_in: 0.002, per_1k_out: 0.008}]}}}\n";
+
 fn configuration(site: &Site, servers: &[(&str, String)]) -> String {
     let servers: String = servers
         .iter()
@@ -203,7 +208,7 @@ fn configuration(site: &Site, servers: &[(&str, String)]) -> String {
     let (address, admin, store) = (site.address, site.admin, &site.store);
     let (password, spool) = (password_file(&site.out), site.out.join("spool"));
     format!(
-        "listen: {address}\nadmin: {{address: {admin}, credential: 'file:{}'}}\nservers:\n{servers}audit:\n  gateway: demo\n  \
+        "listen: {address}\nadmin: {{address: {admin}, credential: 'file:{}'}}\nservers:\n{servers}{EXTRAS}audit:\n  gateway: demo\n  \
          clickhouse: {{url: {store}, user: gantry, password: 'file:{}'}}\n  spool: {{dir: '{}'}}\n",
         credential_file(&site.out).display(),
         password.display(),
