@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::{
     Store,
-    query::{QueryError, reading},
+    query::{Limits, QueryError, reading},
 };
 
 /// Longest time for one export.
@@ -49,7 +49,7 @@ pub async fn export(
         ORDER BY gateway, epoch, seq";
     let readers = store.readers().await?;
     for client in readers {
-        let mut answer = reading(client)
+        let mut answer = reading(client, Limits::default())
             .with_setting("max_execution_time", EXPORT_SECONDS_MAX)
             .with_setting("max_result_rows", "0")
             .with_setting("max_result_bytes", "0")

@@ -38,6 +38,27 @@ impl Format {
     }
 }
 
+/// What one statement may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest time, in seconds.
+    pub seconds: u32,
+    /// Most rows of the answer.
+    pub rows: u32,
+    /// Most bytes of the answer, as ClickHouse holds it in memory.
+    pub bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            seconds: QUERY_SECONDS_MAX,
+            rows: RESULT_ROWS_MAX,
+            bytes: RESULT_BYTES_MAX,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -56,9 +77,20 @@ pub async fn query(
     format: Format,
     out: &mut impl Write,
 ) -> Result<(), QueryError> {
+    query_within(store, sql, format, Limits::default(), out).await
+}
+
+/// As [`query()`], within limits of the asker's own. They are settings of the request, so that they
+/// hold for the whole statement.
+pub async fn query_within(
+    store: &Store,
+    sql: &str,
+    format: Format,
+    limits: Limits,
+    out: &mut impl Write,
+) -> Result<(), QueryError> {
     let sql = sql.trim().trim_end_matches(';');
-    let mut answer = reading_client(store)
-        .await?
+    let mut answer = reading(store.reader().await?, limits)
         .with_setting("output_format_pretty_color", "0")
         .with_setting("output_format_pretty_row_numbers", "0")
         .with_setting("output_format_pretty_max_rows", RESULT_ROWS_MAX.to_string())
@@ -88,15 +120,15 @@ fn without_controls(piece: &[u8]) -> Vec<u8> {
 
 /// A client that can only read, within the limits.
 pub(crate) async fn reading_client(store: &Store) -> Result<Client, ConnectError> {
-    Ok(reading(store.reader().await?))
+    Ok(reading(store.reader().await?, Limits::default()))
 }
 
 /// The limits, on a client.
-pub(crate) fn reading(client: Client) -> Client {
+pub(crate) fn reading(client: Client, limits: Limits) -> Client {
     client
         .with_setting("readonly", "2")
-        .with_setting("max_execution_time", QUERY_SECONDS_MAX.to_string())
-        .with_setting("max_result_rows", RESULT_ROWS_MAX.to_string())
-        .with_setting("max_result_bytes", RESULT_BYTES_MAX.to_string())
+        .with_setting("max_execution_time", limits.seconds.to_string())
+        .with_setting("max_result_rows", limits.rows.to_string())
+        .with_setting("max_result_bytes", limits.bytes.to_string())
         .with_setting("result_overflow_mode", "throw")
 }

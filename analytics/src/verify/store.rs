@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Store,
     columns::COLUMNS,
-    query::{QueryError, reading},
+    query::{Limits, QueryError, reading},
     seal::{Hash, Seal},
     wal::seals,
 };
@@ -41,7 +41,9 @@ pub async fn store(store: &Store, keys: &Keys, own: Option<&Path>) -> Result<Rep
         .readers()
         .await?
         .into_iter()
-        .map(|client| reading(client).with_setting("max_result_rows", ANSWER_ROWS_MAX))
+        .map(|client| {
+            reading(client, Limits::default()).with_setting("max_result_rows", ANSWER_ROWS_MAX)
+        })
         .collect();
     let mut check = Check {
         clients,

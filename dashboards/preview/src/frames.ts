@@ -65,8 +65,14 @@ export function metrics(refId: string, legend: string, result: Series[]): DataFr
       refId,
       fields: [
         { name: "Time", type: FieldType.time, values: points.map(([moment]) => moment * 1000) },
-        { name: "Value", type: FieldType.number, labels: metric, config: { displayNameFromDS }, values: points.map(([, text]) => Number(text)) },
+        { name: "Value", type: FieldType.number, labels: metric, config: { displayNameFromDS }, values: points.map(([, text]) => finite(text)) },
       ],
     });
   });
+}
+
+/** Prometheus writes 0/0 as NaN; a curve has a gap there. */
+function finite(text: string): number | null {
+  const value = Number(text);
+  return Number.isNaN(value) ? null : value;
 }

@@ -20,7 +20,7 @@ pub(super) fn dashboard() -> Dashboard {
         lines: vec![
             line(12, [records()]),
             line(9, [session()]),
-            line(7, [completeness()]),
+            line(7, [completeness(), seals()]),
         ],
     }
 }
@@ -94,10 +94,35 @@ fn completeness() -> Panel {
         GROUP BY gateway, epoch ORDER BY gateway, epoch LIMIT 1000")
         .columns([
             column("gateway", "Gateway"),
-            column("epoch", "Epoch"),
+            column("epoch", "Epoch").unit(Unit::Text),
             column("records", "Records"),
             column("missing", "Missing").steps(GREEN, &[(1.0, RED)]),
             column("doubled", "Doubled").steps(GREEN, &[(1.0, RED)]),
+            column("last", "Last").unit(Unit::Moment),
+        ])
+}
+
+fn seals() -> Panel {
+    Panel::sql(Visual::Table, "Seals", "Does every seal go on from the one before? A break is a batch that was taken out, put in or exchanged; \
+        dead letters are rows that ClickHouse refused. `gantry audit verify` checks the rows and signatures too.", "
+        SELECT gateway, epoch, count() AS seals, countIf(broken) AS breaks, countIf(kind = 'dead') AS dead, countIf(signature = '') AS unsigned,
+               max(last_seq) AS sealed_to, max(sealed_at) AS last
+        FROM (
+            SELECT gateway, epoch, kind, signature, last_seq, sealed_at,
+                   row_number() OVER log > 1 AND (prev != lagInFrame(seal) OVER log OR first_seq != lagInFrame(last_seq) OVER log + 1) AS broken
+            FROM audit_seal WHERE sealed_at >= $__fromTime - INTERVAL 1 DAY AND sealed_at <= $__toTime
+            WINDOW log AS (PARTITION BY gateway, epoch ORDER BY first_seq ROWS BETWEEN 1 PRECEDING AND CURRENT ROW))
+        WHERE $__timeFilter(sealed_at)
+        GROUP BY gateway, epoch ORDER BY gateway, epoch LIMIT 1000")
+        .nothing("Nothing was sealed")
+        .columns([
+            column("gateway", "Gateway"),
+            column("epoch", "Epoch").unit(Unit::Text),
+            column("seals", "Seals"),
+            column("breaks", "Breaks").steps(GREEN, &[(1.0, RED)]),
+            column("dead", "Dead letters").steps(GREEN, &[(1.0, RED)]),
+            column("unsigned", "Unsigned"),
+            column("sealed_to", "Sealed to").unit(Unit::Text),
             column("last", "Last").unit(Unit::Moment),
         ])
 }

@@ -16,13 +16,25 @@ pub(super) fn dashboard() -> Dashboard {
             Variable::labels("server", "Server", "mcp_gateway_requests_total", "server"),
         ],
         lines: vec![
-            line(4, [up(), backlog(), lost(), config(), overflow()]),
+            line(
+                4,
+                [
+                    up(),
+                    down(),
+                    backlog(),
+                    lost(),
+                    dead(),
+                    config(),
+                    overflow(),
+                ],
+            ),
             line(8, [requests(), in_flight()]),
             line(8, [latency(), upstream()]),
+            line(8, [budget(), overhead()]),
+            line(8, [endpoints(), repeats(), refused()]),
             line(8, [records(), waiting()]),
-            line(8, [spool(), inserts()]),
-            line(8, [cpu(), memory(), files()]),
-            line(6, [versions()]),
+            line(8, [spool(), inserts(), failures()]),
+            line(8, [cpu(), memory(), files(), versions()]),
         ],
     }
 }
@@ -51,9 +63,29 @@ fn backlog() -> Panel {
     .steps(GREEN, &[(60.0, AMBER), (300.0, RED)])
 }
 
+fn down() -> Panel {
+    Panel::promql(
+        Visual::Stat,
+        "Endpoints down",
+        "How many endpoints of MCP servers take no calls?",
+        &[(
+            "count(mcp_gateway_endpoint_up{<server>} == 0) or vector(0)",
+            "endpoints",
+        )],
+    )
+    .steps(GREEN, &[(1.0, RED)])
+}
+
 fn lost() -> Panel {
-    Panel::promql(Visual::Stat, "Records not in the trail", "Was a record dropped or set aside within the range? There must be none.", &[
-        (r#"sum(increase(mcp_gateway_audit_records_total{<gateway>, stage=~"dropped|dead_letter"}[$__range]))"#, "records"),
+    Panel::promql(Visual::Stat, "Records dropped", "Was a record not taken into the trail within the range? There must be none.", &[
+        (r#"sum(increase(mcp_gateway_audit_records_total{<gateway>, stage="dropped"}[$__range]))"#, "records"),
+    ])
+    .steps(GREEN, &[(0.5, RED)])
+}
+
+fn dead() -> Panel {
+    Panel::promql(Visual::Stat, "Dead letters", "Did ClickHouse refuse a record within the range? The gateway keeps it, and seals say so; there should be none.", &[
+        (r#"sum(increase(mcp_gateway_audit_records_total{<gateway>, stage="dead_letter"}[$__range]))"#, "records"),
     ])
     .steps(GREEN, &[(0.5, RED)])
 }
@@ -61,7 +93,7 @@ fn lost() -> Panel {
 fn config() -> Panel {
     Panel::promql(
         Visual::Stat,
-        "Configuration in effect",
+        "Configuration",
         "Did every gateway take the last configuration that it read?",
         &[(
             "min(mcp_gateway_config_last_reload_success{<gateway>})",
@@ -124,6 +156,53 @@ fn upstream() -> Panel {
     .unit(Unit::Seconds)
 }
 
+fn budget() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: true }, "Overhead by phase", "Where does the gateway's own time go? The mean of a call, per phase.", &[
+        ("sum by (phase) (rate(mcp_gateway_overhead_seconds_sum{<gateway>}[$__rate_interval])) / sum by (phase) (rate(mcp_gateway_overhead_seconds_count{<gateway>}[$__rate_interval]))", "{{phase}}"),
+    ])
+    .unit(Unit::Seconds)
+}
+
+fn overhead() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: false }, "p99 overhead by phase", "How bad does it get? Above five milliseconds somebody should look.", &[
+        ("histogram_quantile(0.99, sum by (le, phase) (rate(mcp_gateway_overhead_seconds_bucket{<gateway>}[$__rate_interval])))", "{{phase}}"),
+    ])
+    .unit(Unit::Seconds)
+}
+
+fn endpoints() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Endpoints up",
+        "Which share of each server's endpoints takes calls?",
+        &[(
+            "avg by (server) (mcp_gateway_endpoint_up{<server>})",
+            "{{server}}",
+        )],
+    )
+    .unit(Unit::Share)
+    .max(1.0)
+}
+
+fn repeats() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: false }, "Ejections and retries", "Which servers let calls down, so that an endpoint was put out or a call was sent again?", &[
+        ("sum by (server) (rate(mcp_gateway_endpoint_ejections_total{<server>}[$__rate_interval]))", "{{server}} ejected"),
+        ("sum by (server, reason) (rate(mcp_gateway_retries_total{<server>}[$__rate_interval]))", "{{server}} again: {{reason}}"),
+    ])
+    .unit(Unit::PerSecond)
+    .nothing("No endpoint was put out, and no call sent again")
+}
+
+fn refused() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: true }, "Refused at the door", "What does the gateway turn away before a server sees it?", &[
+        ("sum by (reason) (rate(mcp_gateway_auth_failures_total{<gateway>}[$__rate_interval]))", "identity: {{reason}}"),
+        ("sum by (scope) (rate(mcp_gateway_rate_limited_total{<gateway>}[$__rate_interval]))", "limit: {{scope}}"),
+        ("sum by (reason) (rate(mcp_gateway_shed_total{<gateway>}[$__rate_interval]))", "no room: {{reason}}"),
+    ])
+    .unit(Unit::PerSecond)
+    .nothing("Nothing was turned away")
+}
+
 fn records() -> Panel {
     Panel::promql(
         Visual::TimeSeries { stacked: false },
@@ -173,6 +252,20 @@ fn inserts() -> Panel {
         ("sum(rate(mcp_gateway_audit_insert_seconds_sum{<gateway>}[$__rate_interval])) / sum(rate(mcp_gateway_audit_insert_seconds_count{<gateway>}[$__rate_interval]))", "seconds per batch"),
     ])
     .unit(Unit::Seconds)
+}
+
+fn failures() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: true },
+        "Failed deliveries",
+        "Why does the store not take a batch? It is sent again.",
+        &[(
+            "sum by (reason) (rate(mcp_gateway_audit_insert_failures_total{<gateway>}[$__rate_interval]))",
+            "{{reason}}",
+        )],
+    )
+    .unit(Unit::PerSecond)
+    .nothing("Every batch was delivered at once")
 }
 
 fn cpu() -> Panel {

@@ -10,7 +10,7 @@ use gantry_dashboards::{
 use serde_json::{Value, json};
 
 use crate::{
-    calls::{BEGIN_S, CALLS, insert},
+    calls::{BEGIN_S, CALLS, insert, insert_seals},
     store::RunningStore,
 };
 
@@ -49,6 +49,7 @@ async fn known() -> RunningStore {
             .await;
     }
     store.execute(&insert()).await;
+    store.execute(&insert_seals()).await;
     store
 }
 
@@ -147,6 +148,35 @@ async fn the_figures_are_those_of_the_calls() {
             );
         }
     }
+}
+
+/// gw-2's second seal names another before it, and its third leaves two records out.
+#[tokio::test]
+async fn a_break_in_the_chain_of_seals_is_counted() {
+    let store = known().await;
+    let audit = trail().find(|it| it.name == "audit").unwrap();
+    let panel = audit
+        .panels()
+        .find(|(_, it)| it.title == "Seals")
+        .unwrap()
+        .1;
+    let rows = rows(&store, panel, &question(&[])).await;
+    let figures: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            row.as_array().unwrap()[..7]
+                .iter()
+                .map(|it| it.to_string().replace('"', ""))
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        figures,
+        [
+            ["gw-1", "1", "3", "0", "1", "0", "41"],
+            ["gw-2", "1", "3", "2", "0", "3", "12"]
+        ]
+    );
 }
 
 #[tokio::test]

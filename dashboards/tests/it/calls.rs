@@ -109,3 +109,27 @@ pub(crate) fn insert() -> String {
     sql.truncate(sql.len() - 2);
     sql
 }
+
+/// Seals over them: a whole chain with a dead letter, and one whose second seal follows nothing.
+pub(crate) fn insert_seals() -> String {
+    let seal = |gateway: &str, [first, last]: [u64; 2], kind: &str, prev: u8, seal: u8| {
+        let at = BEGIN_S + 60 * i64::from(seal);
+        format!(
+            "('{gateway}', 1, {first}, {last}, {}, '{kind}', toDateTime({at}), toDateTime({at}), 1, unhex('{prev:064x}'), unhex('{seal:064x}'), '{}')",
+            last - first + 1,
+            if gateway == "gw-1" { "signed" } else { "" },
+        )
+    };
+    let rows = [
+        seal("gw-1", [1, 20], "batch", 0, 1),
+        seal("gw-1", [21, 21], "dead", 1, 2),
+        seal("gw-1", [22, 41], "batch", 2, 3),
+        seal("gw-2", [1, 5], "batch", 0, 4),
+        seal("gw-2", [6, 9], "batch", 9, 5),
+        seal("gw-2", [12, 12], "batch", 5, 6),
+    ];
+    format!(
+        "INSERT INTO audit_seal (gateway, epoch, first_seq, last_seq, rows, kind, newest, sealed_at, schema_version, prev, seal, signature) VALUES {}",
+        rows.join(", ")
+    )
+}

@@ -29,6 +29,22 @@ mcp_client_operation_duration_seconds_bucket{server="orders",endpoint="a",le="0.
 mcp_client_operation_duration_seconds_bucket{server="orders",endpoint="a",le="+Inf"} 40
 mcp_gateway_audit_records_total{stage="accepted"} 42
 mcp_gateway_audit_records_total{stage="dropped"} 0
+mcp_gateway_audit_records_total{stage="dead_letter"} 0
+mcp_gateway_audit_insert_failures_total{reason="network"} 1
+mcp_gateway_overhead_seconds_bucket{phase="auth",le="0.001"} 30
+mcp_gateway_overhead_seconds_bucket{phase="auth",le="+Inf"} 40
+mcp_gateway_overhead_seconds_sum{phase="auth"} 0.04
+mcp_gateway_overhead_seconds_count{phase="auth"} 40
+mcp_gateway_endpoint_up{server="orders",server_version="v1",endpoint="a"} 1
+mcp_gateway_endpoint_up{server="orders",server_version="v1",endpoint="b"} 0
+mcp_gateway_endpoint_up{server="crm",server_version="",endpoint="c"} 1
+mcp_gateway_endpoint_ejections_total{server="orders",server_version="v1",endpoint="b"} 1
+mcp_gateway_endpoint_ejections_total{server="crm",server_version="",endpoint="c"} 0
+mcp_gateway_retries_total{server="orders",reason="connect"} 1
+mcp_gateway_retries_total{server="crm",reason="connect"} 1
+mcp_gateway_auth_failures_total{reason="expired"} 1
+mcp_gateway_rate_limited_total{scope="agent",unit="requests"} 1
+mcp_gateway_shed_total{server="orders",reason="queue"} 1
 mcp_gateway_audit_oldest_unsent_seconds 7
 mcp_gateway_audit_unsent_records 5
 mcp_gateway_audit_wal_bytes 1000
@@ -92,27 +108,33 @@ fn every_panel_is_answered_by_prometheus() {
             &[][..],
             [
                 ("Gateways", 2.0),
+                ("Endpoints down", 2.0),
+                ("Endpoints up", 0.5),
                 ("In flight", 8.0),
                 ("Oldest undelivered record", 7.0),
-                ("Configuration in effect", 1.0),
+                ("Configuration", 1.0),
             ],
         ),
         (
             &[("server", &["crm"][..])][..],
             [
                 ("Gateways", 2.0),
+                ("Endpoints down", 0.0),
+                ("Endpoints up", 1.0),
                 ("In flight", 2.0),
                 ("Oldest undelivered record", 7.0),
-                ("Configuration in effect", 1.0),
+                ("Configuration", 1.0),
             ],
         ),
         (
             &[("server", &["crm", "orders"][..])][..],
             [
                 ("Gateways", 2.0),
+                ("Endpoints down", 2.0),
+                ("Endpoints up", 0.5),
                 ("In flight", 8.0),
                 ("Oldest undelivered record", 7.0),
-                ("Configuration in effect", 1.0),
+                ("Configuration", 1.0),
             ],
         ),
     ] {

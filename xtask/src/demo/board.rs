@@ -47,15 +47,17 @@ impl Board {
         &self.address
     }
 
-    /// Looks at every dashboard in a browser; fails on any fault or empty panel, and keeps pictures in `folder`.
-    pub(crate) fn picture(&self, cache: &Cache, folder: &Path) -> Result<()> {
+    /// Looks at every dashboard in a browser, in the preview and in `/usage`; fails on any fault or empty panel, and keeps pictures in `folder`.
+    pub(crate) fn picture(&self, cache: &Cache, site: &Site, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         command::run(
             Command::new(cache.node())
                 .arg(cache.preview().join("shots.mjs"))
                 .arg(&self.address)
-                .arg(folder),
+                .arg(format!("http://{}", site.admin()))
+                .arg(folder)
+                .env("GANTRY_ADMIN_CREDENTIAL", site.credential()?),
         )
     }
 }

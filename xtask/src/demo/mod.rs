@@ -76,7 +76,7 @@ pub(crate) fn dashboards(root: &Path, pictures: Option<&Path>) -> Result<()> {
         session::hold_all(root, &cache, site.address())?;
     }
     while_busy(root, &cache, site.address(), || {
-        board.picture(&cache, folder)
+        board.picture(&cache, &site, folder)
     })
 }
 

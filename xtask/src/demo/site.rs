@@ -57,6 +57,7 @@ impl Site {
             store,
             out: parts.out,
         };
+        secret(&credential_file(&site.out), &random()?)?;
         write(&site.config(), &configuration(&site, &servers))?;
         write(&site.call(), CALL)?;
 
@@ -93,6 +94,12 @@ impl Site {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
+    /// What a reader of `/usage` signs in with.
+    pub(crate) fn credential(&self) -> Result<String> {
+        let path = credential_file(&self.out);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
     /// The folder with the site's files.
     pub(crate) fn out(&self) -> &Path {
         &self.out
@@ -126,12 +133,14 @@ impl Site {
         format!(
             "MCP servers:  {base}/fixture  {base}/everything  {base}/crm\n\
              Admin:        http://{admin}/metrics  /healthz  /readyz  /config\n\
+             Usage:        http://{admin}/usage (any name; the password is in {})\n\
              Files:        {}\n\n\
              Try:\n\
              curl -s {base}/crm -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
              -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: add' -d @{call}\n\
              {gantry} audit tail --config {config}\n\
              curl -s http://{admin}/metrics | grep mcp_gateway_requests_total\n",
+            credential_file(&self.out).display(),
             self.out.display()
         )
     }
@@ -148,15 +157,7 @@ const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"n
 impl Parts<'_> {
     fn store(&self) -> Result<Command> {
         let password = random()?;
-        let path = password_file(&self.out);
-        // Others on this machine must not read it.
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.write_all(password.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        secret(&password_file(&self.out), &password)?;
         let mut command = Command::new(self.bins.join("gantry-store"));
         command
             .arg("--data")
@@ -195,6 +196,10 @@ impl Parts<'_> {
     }
 }
 
+/// What gives the dashboards something to show: what calls cost, and what the guardrails would have found.
+const EXTRAS: &str = "guardrails: {pii: monitor, injection: monitor}\n\
+    prices: {currency: USD, books: {demo: {prices: [{per_call: 0.0001}, {server: crm, per_1k_in: 0.002, per_1k_out: 0.008}]}}}\n";
+
 fn configuration(site: &Site, servers: &[(&str, String)]) -> String {
     let servers: String = servers
         .iter()
@@ -203,8 +208,9 @@ fn configuration(site: &Site, servers: &[(&str, String)]) -> String {
     let (address, admin, store) = (site.address, site.admin, &site.store);
     let (password, spool) = (password_file(&site.out), site.out.join("spool"));
     format!(
-        "listen: {address}\nadmin: {admin}\nservers:\n{servers}audit:\n  gateway: demo\n  \
+        "listen: {address}\nadmin: {{address: {admin}, credential: 'file:{}'}}\nservers:\n{servers}{EXTRAS}audit:\n  gateway: demo\n  \
          clickhouse: {{url: {store}, user: gantry, password: 'file:{}'}}\n  spool: {{dir: '{}'}}\n",
+        credential_file(&site.out).display(),
         password.display(),
         spool.display()
     )
@@ -212,6 +218,22 @@ fn configuration(site: &Site, servers: &[(&str, String)]) -> String {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Others on this machine must not read it.
+fn secret(path: &Path, text: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot create {}", path.display()))?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn credential_file(out: &Path) -> PathBuf {
+    out.join("admin.credential")
 }
 
 fn password_file(out: &Path) -> PathBuf {

@@ -2,7 +2,9 @@
 //! in effect.
 //!
 //! It answers from what it is given and changes nothing; the listener is somebody else's. No answer
-//! holds a secret.
+//! holds a secret, and only `usage` shows what callers did, to whom the admin credential is known.
+
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use arc_swap::ArcSwap;
 use gantry_analytics::Log;
 use http::{Method, StatusCode};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::{
     config::{self, Checked},
@@ -25,6 +28,8 @@ pub struct State {
     config: ArcSwap<Checked>,
     metrics: Arc<Metrics>,
     log: Log,
+    /// Turns at the store for `usage`.
+    asking: Semaphore,
 }
 
 impl State {
@@ -34,6 +39,7 @@ impl State {
             config: ArcSwap::from_pointee(config),
             metrics,
             log,
+            asking: Semaphore::new(usage::ASKING_MAX),
         }
     }
 
@@ -46,6 +52,11 @@ impl State {
     pub fn replace(&self, config: Checked) {
         self.config.store(Arc::new(config));
     }
+
+    /// Answers a request for something under `/usage`.
+    pub async fn usage(&self, asked: &usage::Asked<'_>) -> Answer {
+        usage::answer(asked, &self.config(), &self.asking).await
+    }
 }
 
 /// An answer of the admin listener.
@@ -53,6 +64,8 @@ impl State {
 pub struct Answer {
     pub status: StatusCode,
     pub content_type: &'static str,
+    /// Further headers, in lower case.
+    pub headers: &'static [(&'static str, &'static str)],
     pub body: Vec<u8>,
 }
 
@@ -66,6 +79,7 @@ impl Answer {
         Self {
             status,
             content_type,
+            headers: &[],
             body: body.into(),
         }
     }

@@ -43,7 +43,7 @@ fn pages() {
         config.contains("password: \"***\"") && !config.contains("hunter2"),
         "{config}"
     );
-    for path in ["/", "", "/metrics/", "/healthz/x", "/usage"] {
+    for path in ["/", "", "/metrics/", "/healthz/x"] {
         assert_eq!(get(&state, path).0, 404, "{path}");
     }
 }

@@ -125,3 +125,6 @@ pub(super) const SESSION_MIN: Period = Period::from_ms(MINUTE);
 pub(super) const SESSION_MAX: Period = Period::from_ms(30 * 24 * HOUR);
 pub(super) const REDIS_MIN: Period = Period::from_ms(5);
 pub(super) const REDIS_MAX: Period = Period::from_ms(10 * SECOND);
+
+/// The shortest credential of the admin listener, in characters.
+pub(super) const CREDENTIAL_CHARS_MIN: usize = 16;

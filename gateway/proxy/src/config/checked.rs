@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::condition::Condition;
 use super::pattern::Pattern;
+use super::secret::Secret;
 pub use audit::{Audit, ClickHouse, Spool};
 pub use telemetry::{Log, LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 
@@ -93,6 +94,8 @@ impl ListenTls {
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub address: SocketAddr,
+    /// Without it `/usage` is closed.
+    pub credential: Option<Secret>,
 }
 
 /// One MCP server behind the gateway.

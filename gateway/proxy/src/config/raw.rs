@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds;
 use super::quantity::{Period, Size};
+use super::secret::Secret;
 
 pub(super) use access::{AccessRule, OneOrMany, PATTERN};
 pub(super) use audit::{Ack, Audit, ClickHouse, Compression, OnFull};
@@ -194,6 +195,9 @@ pub(super) struct AdminDetails {
     /// An IP address and port such as `127.0.0.1:9090`. Loopback, unless `insecure.admin_remote` is set.
     #[schemars(extend("x-form" = ADDRESS))]
     pub address: String,
+    /// What a reader of `/usage` signs in with, under any user name: 16 characters or more, as `${VARIABLE}` or
+    /// `file:PATH` rather than in the open. Left out: `/usage` is closed. It never prints.
+    pub credential: Option<Secret>,
 }
 
 /// One MCP server behind the gateway. It needs `url`, `urls` or `versions`.

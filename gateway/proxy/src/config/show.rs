@@ -24,7 +24,10 @@ mod auth;
 pub fn effective(checked: &Checked) -> String {
     let mut page = Page::default();
     page.map("listen", |page| listen(page, &checked.listen));
-    page.map("admin", |page| page.text("address", checked.admin.address));
+    page.map("admin", |page| {
+        page.text("address", checked.admin.address);
+        page.optional("credential", checked.admin.credential.as_ref());
+    });
     if let Some(one) = &checked.auth {
         page.map("auth", |page| auth::auth(page, one));
     }

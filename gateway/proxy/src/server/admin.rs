@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use pingora_core::{apps::http_app::ServeHttp, protocols::http::ServerSession};
 
 use super::{hooks::Snapshot, reload::Reloader};
-use crate::admin::{self, Answer};
+use crate::admin::{self, Answer, usage};
 
 /// The admin listener.
 pub(super) struct Admin {
@@ -55,13 +55,7 @@ impl Admin {
 #[async_trait]
 impl ServeHttp for Admin {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        let head = session.req_header();
-        let acted = match head.method {
-            Method::POST => self.act(head.uri.path()).await,
-            _ => None,
-        };
-        let answer =
-            acted.unwrap_or_else(|| admin::answer(&head.method, head.uri.path(), &self.state));
+        let answer = self.answer(session).await;
         let mut response = Response::new(answer.body);
         *response.status_mut() = answer.status;
         let headers = response.headers_mut();
@@ -70,6 +64,46 @@ impl ServeHttp for Admin {
             HeaderValue::from_static(answer.content_type),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in answer.headers {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
         response
     }
+}
+
+impl Admin {
+    async fn answer(&self, session: &mut ServerSession) -> Answer {
+        let head = session.req_header();
+        let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+        if path != "/usage" && !path.starts_with("/usage/") {
+            let acted = match method {
+                Method::POST => self.act(&path).await,
+                _ => None,
+            };
+            return acted.unwrap_or_else(|| admin::answer(&method, &path, &self.state));
+        }
+        let authorization = head.headers.get(header::AUTHORIZATION).cloned();
+        let Some(body) = body(session).await else {
+            return Answer::text(StatusCode::PAYLOAD_TOO_LARGE, "too much\n");
+        };
+        let asked = usage::Asked {
+            method: &method,
+            path: &path,
+            authorization: authorization.as_ref().map(HeaderValue::as_bytes),
+            body: &body,
+        };
+        self.state.usage(&asked).await
+    }
+}
+
+/// The body of a question, unless it is too large or breaks off.
+async fn body(session: &mut ServerSession) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(piece) = session.read_request_body().await.ok()? {
+        if body.len() + piece.len() > usage::QUESTION_BYTES_MAX {
+            return None;
+        }
+        body.extend_from_slice(&piece);
+    }
+    Some(body)
 }

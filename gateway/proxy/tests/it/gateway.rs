@@ -20,7 +20,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway; `rest` is the configuration after `listen`, `admin` and the audit spool.
+    /// Starts a gateway; `rest` is the configuration after `listen`. In it SPOOL, ADDRESS and ADMIN stand for
+    /// the folder and the addresses of this gateway; `admin` is its address alone unless `rest` has the section.
     pub(crate) fn start(rest: &str) -> Self {
         Self::listening(rest, "", "http")
     }
@@ -29,11 +30,15 @@ impl Gateway {
     pub(crate) fn listening(rest: &str, listen: &str, scheme: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, admin) = (free_address(), free_address());
-        let text = format!(
-            "listen: {{address: '{address}'{listen}}}\nadmin: '{admin}'\n{}\n",
-            rest.replace("SPOOL", &folder.path().join("spool").display().to_string())
-                .replace("ADDRESS", &address.to_string())
-        );
+        let plain = if rest.contains("\nadmin: ") {
+            ""
+        } else {
+            "admin: 'ADMIN'\n"
+        };
+        let text = format!("listen: {{address: '{address}'{listen}}}\n{plain}{rest}\n")
+            .replace("SPOOL", &folder.path().join("spool").display().to_string())
+            .replace("ADDRESS", &address.to_string())
+            .replace("ADMIN", &admin.to_string());
         std::fs::write(folder.path().join("gantry.yaml"), text).unwrap();
         let mut gateway = Self {
             process: None,

@@ -35,3 +35,4 @@ mod traces;
 mod traffic;
 mod trail;
 mod trouble;
+mod usage;

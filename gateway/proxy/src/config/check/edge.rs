@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use url::{Origin, Url};
 
 use super::Checker;
+use crate::config::Secret;
+use crate::config::bounds;
 use crate::config::certificate;
 use crate::config::checked::{Admin, Insecure, Listen, ListenTls};
 use crate::config::fault::Path;
@@ -67,10 +69,15 @@ impl Checker<'_> {
         listen: Option<&Listen>,
     ) -> Option<Admin> {
         let path = Path::of("admin");
-        let (text, at) = match raw {
-            raw::Admin::Address(address) => (address, path),
-            raw::Admin::Detailed(details) => (&details.address, path.key("address")),
+        let (text, at, credential) = match raw {
+            raw::Admin::Address(address) => (address, path.clone(), None),
+            raw::Admin::Detailed(details) => {
+                let credential = details.credential.as_ref();
+                (&details.address, path.key("address"), credential)
+            }
         };
+        let credential =
+            credential.and_then(|secret| self.credential(secret, &path.key("credential")));
         if matches!(raw, raw::Admin::Detailed(_)) && self.is_absent(&at) {
             return None;
         }
@@ -87,7 +94,20 @@ impl Checker<'_> {
         if address.port() != 0 && listen.is_some_and(|listen| listen.address == address) {
             self.fault(&at, "the data listener has this address", "another port");
         }
-        Some(Admin { address })
+        Some(Admin {
+            address,
+            credential,
+        })
+    }
+
+    /// What opens `/usage`: too short a one could be guessed.
+    fn credential(&mut self, secret: &Secret, path: &Path) -> Option<Secret> {
+        let credential = self.secret(secret, path)?;
+        if credential.expose().chars().count() < bounds::CREDENTIAL_CHARS_MIN {
+            let allowed = format!("{} characters or more", bounds::CREDENTIAL_CHARS_MIN);
+            self.fault(path, "this could be guessed", &allowed);
+        }
+        Some(credential)
     }
 
     fn address(&mut self, text: &str, path: &Path) -> Option<SocketAddr> {
