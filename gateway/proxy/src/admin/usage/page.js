@@ -157,8 +157,10 @@ function curves(panel, answer, space) {
   const style = getComputedStyle(document.body);
   const axis = { stroke: style.color, grid: { stroke: style.getPropertyValue("--line"), width: 1 }, ticks: { show: false } };
   const { from_ms, to_ms } = common().question;
+  // An hour that has begun before the range is in it, and stands where it began.
+  const begin = Math.min(from_ms / 1000, times[0]);
   const plot = new uPlot({
-    width: Math.max(space.clientWidth, 200), height: 220, cursor: { sync: { key: "usage" } }, scales: { x: { range: () => [from_ms / 1000, to_ms / 1000] }, y: { range: (_, __, max) => [0, max || 1] } },
+    width: Math.max(space.clientWidth, 200), height: 220, cursor: { sync: { key: "usage" } }, scales: { x: { range: () => [begin, to_ms / 1000] }, y: { range: (_, __, max) => [0, max || 1] } },
     bands: stacked ? names.slice(1).map((_, at) => ({ series: [at + 2, at + 1] })) : [],
     axes: [{ ...axis, values: (_, times, __, ___, step) => ticks(times, step) }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => shown(tick, unit)) }],
     series: [{ label: "Time", value: (_, time) => (time === null ? "" : clock(new Date(time * 1000))) }, ...names.map((name, at) => {
