@@ -95,7 +95,7 @@ fn anything() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_a_description_holds(older in any::<bool>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), anything()), 1..5)) {

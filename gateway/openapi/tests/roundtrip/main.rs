@@ -171,7 +171,7 @@ fn safe(request: &Request) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn parameters_are_read_back(list in proptest::collection::vec(made(), 1..6).prop_map(apart)) {
