@@ -95,10 +95,10 @@ impl Tool {
             return self.result(response, &text(&status_line(response.status)), None);
         }
         let media = response.media();
-        if media::is_json(media) || media.is_empty() {
-            if let Some(json) = json(response.body) {
-                return self.told(response, json, limits);
-            }
+        if (media::is_json(media) || media.is_empty())
+            && let Some(json) = json(response.body)
+        {
+            return self.told(response, json, limits);
         }
         match words(response.body, media) {
             Some(words) if media.is_empty() || media::is_text(media) || media::is_json(media) => {

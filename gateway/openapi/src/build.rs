@@ -30,7 +30,7 @@ pub(crate) fn tool<'a>(
         _ => body::of_content(document, operation.node)?,
     };
     let (mut offered, payload) = offered(taken.parameters, body);
-    hide(&mut offered, change)?;
+    hide(&mut offered, change, &mut notes)?;
     if operation
         .node
         .get("servers")
@@ -169,7 +169,12 @@ fn offered<'a>(
     (offered, payload)
 }
 
-fn hide(offered: &mut [Offered<'_>], change: &Override) -> Result<(), String> {
+/// What an override of many operations says of arguments that this one has not is a note.
+fn hide(
+    offered: &mut [Offered<'_>],
+    change: &Override,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
     let named =
         |argument: &Argument, name: &str| *argument.name == *name || *argument.wire == *name;
     for (name, value) in &change.hidden {
@@ -189,7 +194,7 @@ fn hide(offered: &mut [Offered<'_>], change: &Override) -> Result<(), String> {
             }
         }
         if !known {
-            return Err(format!("it has no argument `{name}` to hide"));
+            notes.push(format!("it has no argument `{name}` to hide"));
         }
         if let Some(value) = value
             && serde_json::from_str::<serde::de::IgnoredAny>(value).is_err()
@@ -204,8 +209,10 @@ fn hide(offered: &mut [Offered<'_>], change: &Override) -> Result<(), String> {
             .iter_mut()
             .map(|offered| &mut offered.argument)
             .find(|argument| argument.place == Place::Path && named(argument, name));
-        let argument = argument.ok_or_else(|| format!("it has no path argument `{name}`"))?;
-        argument.form.slashes = true;
+        match argument {
+            Some(argument) => argument.form.slashes = true,
+            None => notes.push(format!("it has no path argument `{name}`")),
+        }
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Characters left as they are besides the unreserved ones (RFC 3986, section 2.3).
 pub(crate) const NOTHING: &[u8] = b"";
-/// Reserved characters that cannot end a value, a query or begin an escape.
-pub(crate) const RESERVED: &[u8] = b":/?@!$'()*,;";
+/// Reserved characters that cannot end a value or a query, nor begin an escape; `;` ends a value for some servers.
+pub(crate) const RESERVED: &[u8] = b":/?@!$'()*,";
 
 /// Appends a text, everything but unreserved characters and those of `kept` percent-encoded.
 pub(crate) fn encode(text: &str, kept: &[u8], out: &mut String) {

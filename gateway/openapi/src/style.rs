@@ -30,7 +30,7 @@ impl Pairs {
         let kept = if form.reserved { RESERVED } else { NOTHING };
         // A comma inside of an element would be one between elements.
         let kept_in_list = if form.reserved {
-            b":/?@!$'();*".as_slice()
+            b":/?@!$'()*".as_slice()
         } else {
             NOTHING
         };
