@@ -3,6 +3,12 @@
 use crate::document::Document;
 use crate::node::Node;
 
+/// Schemas that one is put together from, and levels of them.
+const PARTS_MAX: usize = 30;
+const PARTS_DEPTH_MAX: u8 = 3;
+/// Members that become arguments.
+const MEMBERS_MAX: usize = 2_000;
+
 pub(crate) fn is_binary(schema: &Node) -> bool {
     schema.get_text("format") == Some("binary")
         || schema.get_text("type") == Some("file")
@@ -22,7 +28,7 @@ pub(crate) fn is_file<'a>(document: &Document<'a>, schema: &'a Node) -> bool {
 
 /// Whether a schema describes objects.
 pub(crate) fn is_object<'a>(document: &Document<'a>, schema: &'a Node, depth: u8) -> bool {
-    if depth > 8 {
+    if depth > PARTS_DEPTH_MAX {
         return false;
     }
     let (types, _) = crate::keyword::types(schema);
@@ -35,6 +41,7 @@ pub(crate) fn is_object<'a>(document: &Document<'a>, schema: &'a Node, depth: u8
         .or_else(|| schema.get("oneOf"))
         .map(Node::items)
         .unwrap_or_default();
+    // Parts may refer to what they are parts of: few are looked at, and not deep.
     let object = |part: &'a Node| {
         document
             .resolve(part)
@@ -42,8 +49,8 @@ pub(crate) fn is_object<'a>(document: &Document<'a>, schema: &'a Node, depth: u8
     };
     schema.get("properties").is_some_and(Node::is_map)
         || schema.get("additionalProperties").is_some_and(Node::is_map)
-        || all.iter().any(object)
-        || (!any.is_empty() && any.iter().all(object))
+        || all.iter().take(PARTS_MAX).any(object)
+        || (!any.is_empty() && any.iter().take(PARTS_MAX).all(object))
 }
 
 /// The members of an object that can be arguments of their own: name, schema, whether it is required.
@@ -53,7 +60,11 @@ pub(crate) fn of<'a>(
 ) -> Option<Vec<(&'a str, &'a Node, bool)>> {
     let mut found = Vec::new();
     let mut required = Vec::new();
-    gather(document, schema, 0, &mut found, &mut required)?;
+    let mut parts = 0;
+    gather(document, schema, &mut parts, &mut found, &mut required)?;
+    if found.len() > MEMBERS_MAX {
+        return None;
+    }
     if found.is_empty() {
         return None;
     }
@@ -67,7 +78,7 @@ pub(crate) fn of<'a>(
 fn gather<'a>(
     document: &Document<'a>,
     schema: &'a Node,
-    depth: u8,
+    parts: &mut usize,
     found: &mut Vec<(&'a str, &'a Node)>,
     required: &mut Vec<&'a str>,
 ) -> Option<()> {
@@ -87,7 +98,8 @@ fn gather<'a>(
         "additionalProperties",
         "discriminator",
     ];
-    let schema = document.resolve(schema).filter(|_| depth < 8)?;
+    *parts += 1;
+    let schema = document.resolve(schema).filter(|_| *parts <= PARTS_MAX)?;
     let quiet = |key: &str| {
         QUIET.contains(&key) || key.starts_with("x-") || key == "$schema" || key == "$id"
     };
@@ -101,7 +113,7 @@ fn gather<'a>(
         return None;
     }
     for part in schema.get("allOf").map(Node::items).unwrap_or_default() {
-        gather(document, part, depth + 1, found, required)?;
+        gather(document, part, parts, found, required)?;
     }
     required.extend(crate::keyword::required(schema, "readOnly"));
     for (name, property) in schema

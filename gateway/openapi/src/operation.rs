@@ -18,6 +18,9 @@ const METHODS: [(&str, &str); 8] = [
     ("query", "QUERY"),
 ];
 
+/// Parameters of one operation.
+const PARAMETERS_MAX: usize = 5_000;
+
 #[derive(Clone)]
 pub(crate) struct Operation<'a> {
     pub(crate) method: &'static str,
@@ -122,6 +125,9 @@ pub(crate) fn taken<'a>(
         .get("parameters")
         .map(Node::items)
         .unwrap_or_default();
+    if own.len() + shared.len() > PARAMETERS_MAX {
+        return Err(format!("it has more than {PARAMETERS_MAX} parameters"));
+    }
     for node in own.iter().chain(shared) {
         match argument::describe(document, node)? {
             Described::Ignored(why) => taken.notes.push(why),

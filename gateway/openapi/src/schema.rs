@@ -7,6 +7,8 @@
 
 mod nested;
 
+use std::collections::HashSet;
+
 use crate::defs::Defs;
 use crate::document::Version;
 use crate::keyword;
@@ -52,6 +54,7 @@ pub(crate) struct Writer<'w, 'a> {
     pub(crate) side: Side,
     pub(crate) detail: Detail,
     pub(crate) written: Written,
+    seen: HashSet<u32>,
 }
 
 /// Bytes of one description inside a schema, and of a default or an example.
@@ -68,6 +71,7 @@ impl<'w, 'a> Writer<'w, 'a> {
             side,
             detail,
             written: Written::default(),
+            seen: HashSet::new(),
         }
     }
 
@@ -113,7 +117,7 @@ impl<'w, 'a> Writer<'w, 'a> {
             return node.get("$dynamicRef").is_some();
         };
         if let Some(id) = self.defs.id(reference) {
-            if !self.written.refs.contains(&id) {
+            if self.seen.insert(id) {
                 self.written.refs.push(id);
             }
             let target = format!("\"#/$defs/{}\"", self.defs.name(id));

@@ -335,3 +335,19 @@ fn overrides_of_many_operations_fit_each() {
         .unwrap();
     assert_eq!(other.notes().len(), 2);
 }
+
+#[test]
+fn what_refers_to_itself_many_times_ends() {
+    let parts: Vec<Value> = (0..100)
+        .map(|_| json!({"$ref": "#/components/schemas/A"}))
+        .collect();
+    for key in ["allOf", "anyOf", "oneOf"] {
+        let tool = one(
+            "3.0.0",
+            json!({"requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}},
+                "responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}}}),
+            json!({"components": {"schemas": {"A": {key: parts}}}}),
+        );
+        assert_eq!(schema::fault(&input(&tool)), None);
+    }
+}
