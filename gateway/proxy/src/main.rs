@@ -37,6 +37,8 @@ enum Command {
     Scan(gantry::cli::scan::Arguments),
     /// Writes a lockfile of the definitions that the servers list.
     Pin(gantry::cli::pin::Arguments),
+    /// Shows what a REST API would be as MCP tools: which, how large, what is skipped and why.
+    Openapi(gantry::cli::openapi::Arguments),
     /// Prints the JSON Schema of the configuration.
     Schema {
         /// Prints the reference in Markdown instead.
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => gantry::cli::explain::run(&arguments),
         Command::Scan(arguments) => gantry::cli::scan::run(&arguments),
         Command::Pin(arguments) => gantry::cli::pin::run(&arguments),
+        Command::Openapi(arguments) => gantry::cli::openapi::run(&arguments),
         Command::Schema { reference } => gantry::cli::schema::run(reference),
         Command::Audit { command } => gantry::cli::audit::run(command),
     }

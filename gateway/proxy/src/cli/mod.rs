@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod check;
 pub mod explain;
+pub mod openapi;
 pub mod pin;
 mod replay;
 pub mod run;

@@ -57,6 +57,45 @@ fn schema_is_json_and_reference_is_text() {
 }
 
 #[test]
+fn openapi_shows_the_tools_of_an_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("orders.yaml");
+    let path = file.to_str().unwrap();
+    let api = "openapi: 3.1.0\ninfo: {title: Orders, version: '1'}\npaths:\n  /orders/{id}:\n    get:\n      \
+               operationId: getOrder\n      parameters: [{name: id, in: path, required: true, schema: {type: integer}}]\n      \
+               responses: {'200': {description: An order}}\n    trace: {responses: {}}\n    \
+               delete: {operationId: dropOrder, responses: {}, parameters: [{name: id, in: path, required: true, schema: {type: integer}}]}\n";
+    std::fs::write(&file, api).unwrap();
+    let shown = gantry(&["openapi", path, "--exclude", "DELETE /*"]);
+    assert!(shown.status.success(), "{shown:?}");
+    let report = text(&shown.stdout);
+    for expected in [
+        "getOrder",
+        "skipped: TRACE /orders/{id}",
+        "Orders: 1 tools",
+        "1 left out by choice",
+    ] {
+        assert!(report.contains(expected), "{expected} is not in {report}");
+    }
+    let tools = text(&gantry(&["openapi", path, "--json"]).stdout);
+    let tools: Vec<serde_json::Value> = tools
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(tools.len(), 2);
+    assert_eq!(tools[0]["inputSchema"]["required"], json!(["id"]));
+    assert_eq!(tools[1]["annotations"]["destructiveHint"], true);
+
+    std::fs::write(&file, "openapi: 3.1.0\n  paths: [").unwrap();
+    let bad = gantry(&["openapi", path]);
+    assert!(!bad.status.success());
+    assert!(
+        text(&bad.stderr).contains("orders.yaml: not YAML: line"),
+        "{bad:?}"
+    );
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();

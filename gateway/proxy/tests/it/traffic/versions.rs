@@ -301,10 +301,10 @@ async fn calls_of_tools_that_only_read_are_mirrored_and_compared() {
     set_faults(&v2, 0, 500).await;
     echo().await;
     metric_becomes(&gateway, &counted("failed"), 1.0).await;
-    set_faults(&v2, 2_000, 0).await;
+    set_faults(&v2, 20_000, 0).await;
     let begun = std::time::Instant::now();
     echo().await;
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(calls(&v2).await, 1);
 }
 
