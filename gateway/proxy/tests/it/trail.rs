@@ -1,6 +1,9 @@
 //! Whose calls the trail keeps, and how they are taken out of it.
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
 
 use gantry_loadtest::fixture;
 use serde_json::{Value, json};
@@ -173,4 +176,64 @@ async fn a_person_is_forgotten_then_erased_and_the_rest_stays_whole() {
     assert_eq!(rest[0]["rpc_id"], json!("p-2"));
     let (is_whole, text) = said(audit(&gateway, "verify", &[]));
     assert!(is_whole && text.contains("3 erased"), "{text}");
+}
+
+#[tokio::test]
+async fn price_books_are_loaded_and_calls_repriced() {
+    let store = Store::start().await;
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let gateway = Gateway::start(&format!(
+        "prices:\n  currency: USD\n  books:\n    old: {{prices: [{{per_call: 100}}]}}\n    \
+         new: {{valid_from: 2026-01-01, prices: [{{per_call: 0.25}}, {{tool: server/echo, per_call: 0.5, per_1k_in: 10}}]}}\n\
+         servers: {{server: {{url: '{}'}}}}\n{}",
+        fixture.url(),
+        store.audit()
+    ));
+    gateway.logs("price books are loaded").await;
+    let url = gateway.url("server");
+    for id in ["c-1", "c-2"] {
+        let call = tool_call(&url, &json!(id), "echo", json!({"text": "hello world"}));
+        call.send().await.unwrap().text().await.unwrap();
+    }
+    store.rows("tool = 'echo'", 2).await;
+
+    assert_eq!(
+        said(audit(&gateway, "migrate", &[])),
+        (true, "up to date\n".to_owned())
+    );
+    let reprice = |rest: &[&str]| {
+        let span = ["--since", "2000-01-01", "--until", "2100-01-01", "--json"];
+        said(audit(&gateway, "reprice", &[&span, rest].concat()))
+    };
+    let row = |(is_done, text): (bool, String)| -> Value {
+        assert!(is_done && text.lines().count() == 1, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let as_charged = row(reprice(&[]));
+    assert_eq!(as_charged["book"], "new");
+    assert_eq!(as_charged["charged"], "1.12", "twice 0.50 + 0.06");
+    assert_eq!(as_charged["difference"], "0");
+    let by_old = row(reprice(&["--book", "old"]));
+    assert_eq!(
+        (&by_old["calls"], &by_old["repriced"]),
+        (&json!(2), &json!("200"))
+    );
+    let (is_done, text) = reprice(&["--book", "none"]);
+    assert!(!is_done && text.contains("no price book none"), "{text}");
+
+    // Another text takes effect, and is loaded, without a new start.
+    let file = gateway.folder.path().join("gantry.yaml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace("per_call: 100", "per_call: 10")).unwrap();
+    let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let (is_done, text) = reprice(&["--book", "old"]);
+        if is_done {
+            assert_eq!(row((is_done, text))["repriced"], "20");
+            break;
+        }
+        assert!(text.contains("run `gantry audit migrate`"), "{text}");
+        assert!(tokio::time::Instant::now() < patience, "{text}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
