@@ -7,7 +7,7 @@
 
 mod backoff;
 mod courier;
-mod insert;
+pub(crate) mod insert;
 mod shards;
 
 use std::{

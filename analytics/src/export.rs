@@ -29,6 +29,17 @@ impl Format {
             Self::Parquet => "Parquet",
         }
     }
+
+    /// What of each row is written. Trace and span are bytes, which text cannot hold: it has them
+    /// in lower-case hexadecimal.
+    const fn columns(self) -> &'static str {
+        match self {
+            Self::Json | Self::Csv => {
+                "* EXCEPT (trace_id, span_id), trace_hex, lower(hex(span_id)) AS span_hex, event_id"
+            }
+            Self::Parquet => "*, trace_hex, event_id",
+        }
+    }
 }
 
 /// Writes the rows from `since` up to and without `until` to `out`, piece by piece. Both are times
@@ -44,16 +55,19 @@ pub async fn export(
     format: Format,
     out: &mut impl Write,
 ) -> Result<(), QueryError> {
-    let sql = "SELECT *, trace_hex, event_id FROM audit_log \
+    let columns = format.columns();
+    let sql = format!(
+        "SELECT {columns} FROM audit_log \
         WHERE ts >= parseDateTime64BestEffort(?, 6, 'UTC') AND ts < parseDateTime64BestEffort(?, 6, 'UTC') \
-        ORDER BY gateway, epoch, seq";
+        ORDER BY gateway, epoch, seq"
+    );
     let readers = store.readers().await?;
     for client in readers {
         let mut answer = reading(client, Limits::default())
             .with_setting("max_execution_time", EXPORT_SECONDS_MAX)
             .with_setting("max_result_rows", "0")
             .with_setting("max_result_bytes", "0")
-            .query(sql)
+            .query(&sql)
             .bind(since)
             .bind(until)
             .fetch_bytes(format.name())?;

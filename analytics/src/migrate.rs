@@ -32,7 +32,7 @@ pub struct Migration {
 }
 
 /// Every migration, in order.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "audit_log",
@@ -42,6 +42,11 @@ pub const MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "audit_seal",
         sql: include_str!("../migrations/0002_audit_seal.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "price_book",
+        sql: include_str!("../migrations/0003_price_book.sql"),
     },
 ];
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use ::clickhouse::{Client, error::Error};
+use ::clickhouse::{Client, error::Error, query::Query};
 
 use crate::{Store, clickhouse::ConnectError};
 
@@ -90,11 +90,20 @@ pub async fn query_within(
     out: &mut impl Write,
 ) -> Result<(), QueryError> {
     let sql = sql.trim().trim_end_matches(';');
-    let mut answer = reading(store.reader().await?, limits)
+    let client = reading(store.reader().await?, limits);
+    write(client.query_raw(sql), format, out).await
+}
+
+/// Writes what a statement answers.
+pub(crate) async fn write(
+    statement: Query,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<(), QueryError> {
+    let mut answer = statement
         .with_setting("output_format_pretty_color", "0")
         .with_setting("output_format_pretty_row_numbers", "0")
         .with_setting("output_format_pretty_max_rows", RESULT_ROWS_MAX.to_string())
-        .query_raw(sql)
         .fetch_bytes(format.name())?;
     while let Some(piece) = answer.next().await? {
         match format {

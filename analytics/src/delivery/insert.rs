@@ -20,7 +20,7 @@ const BLOCK_ROWS: &str = "1000000";
 
 /// Sends bytes as they are, synchronously: when it returns, ClickHouse has them and whatever its
 /// views make of them, or had them before under the same token.
-pub(super) async fn send(
+pub(crate) async fn send(
     client: &Client,
     statement: &str,
     token: String,

@@ -141,7 +141,7 @@ async fn a_killed_process_leaves_one_record_of_each_call() {
     let dir = tempdir().unwrap();
     let mut ended = BTreeSet::new();
     let mut started = BTreeSet::new();
-    for round in 0..ROUND_LINES.len() {
+    for (round, lines_max) in ROUND_LINES.into_iter().enumerate() {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["intents::calling_until_killed", "--exact", "--nocapture"])
             .env(ENDLESS, dir.path())
@@ -150,11 +150,7 @@ async fn a_killed_process_leaves_one_record_of_each_call() {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Each round kills at another point; what was said until then is read all the same.
-        let mut said: Vec<String> = lines
-            .by_ref()
-            .take(ROUND_LINES[round])
-            .map(Result::unwrap)
-            .collect();
+        let mut said: Vec<String> = lines.by_ref().take(lines_max).map(Result::unwrap).collect();
         child.kill().unwrap();
         child.wait().unwrap();
         said.extend(lines.map_while(Result::ok));

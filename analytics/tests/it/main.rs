@@ -11,6 +11,7 @@ mod delivery;
 mod intents;
 mod kill;
 mod places;
+mod prices;
 mod record;
 mod refused;
 mod sample;

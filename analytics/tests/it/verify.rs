@@ -137,6 +137,9 @@ async fn an_untouched_trail_is_whole() {
 }
 
 /// Each change, and what it makes of row 7 of the first epoch.
+/// What somebody did, by which statements, and the rows that are named for it: by `verify` and by SQL.
+type Case = (&'static str, Vec<String>, Vec<(u64, What, &'static str)>);
+
 #[tokio::test]
 async fn a_changed_deleted_doubled_or_reordered_row_is_named() {
     let sealed = Sealed::trail().await;
@@ -146,7 +149,7 @@ async fn a_changed_deleted_doubled_or_reordered_row_is_named() {
     sealed
         .run("CREATE TABLE kept ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM audit_log")
         .await;
-    let cases: [(&str, Vec<String>, Vec<(u64, What, &str)>); 4] = [
+    let cases: [Case; 4] = [
         (
             "tampered",
             vec![format!(

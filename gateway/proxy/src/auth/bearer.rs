@@ -76,6 +76,12 @@ pub(super) struct Bearer {
 }
 
 impl Bearer {
+    /// The keys of every issuer, by its name.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&str, &Arc<KeySource>)> {
+        let issuers = self.issuers.iter();
+        issuers.map(|issuer| (issuer.name.as_str(), &issuer.keys))
+    }
+
     pub(super) fn compile(
         auth: &Auth,
         exchanged: bool,

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -16,10 +16,14 @@ use super::{
     bearer::{Bearer, Occasion},
     certificate::CertificateAgents,
     credential::{self, Credential},
+    keys::KeySource,
     resource::{Resource, Resources},
     scopes::ScopeRules,
 };
 use crate::config::{Auth, Checked, ServerAuth};
+
+/// How long ago an issuer last gave its keys.
+pub type KeyAge = Box<dyn Fn() -> Option<Duration> + Send + Sync>;
 
 /// What the listener accepts as a caller.
 pub struct Identity(Kind);
@@ -75,6 +79,20 @@ impl Identity {
     /// Whether callers prove who they are.
     pub fn is_known(&self) -> bool {
         matches!(self.0, Kind::Known(_))
+    }
+
+    /// How long ago each issuer last gave its keys, for whoever asks later; `None` once another
+    /// configuration has done away with the issuer.
+    pub fn key_ages(&self) -> Vec<(String, KeyAge)> {
+        let Kind::Known(known) = &self.0 else {
+            return Vec::new();
+        };
+        let age = |(issuer, keys): (&str, &Arc<KeySource>)| {
+            let keys = Arc::downgrade(keys);
+            let age: KeyAge = Box::new(move || keys.upgrade().map(|keys| keys.age()));
+            (issuer.to_owned(), age)
+        };
+        known.bearer.keys().map(age).collect()
     }
 
     /// The protected resource metadata at a path of the listener (RFC 9728 section 3), in JSON.

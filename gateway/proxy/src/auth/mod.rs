@@ -29,7 +29,7 @@ pub use caller::{ANONYMOUS, Caller, suppose};
 pub use certificate::PeerCertificate;
 pub use credential::CredentialFault;
 pub use fetcher::{FetchError, Fetcher, FetcherError};
-pub use identity::{Arriving, Identity, identify};
+pub use identity::{Arriving, Identity, KeyAge, identify};
 pub use keys::Unavailable;
 pub use outward::{Credentials, NoCredential};
 pub use token::TokenFault;

@@ -14,18 +14,19 @@ use gantry_analytics::{
     Store,
     erase::{self, Subject},
     export, migrate,
+    price_book::{self, PriceBook},
     query::{self, Format},
     seal::Signer,
     subject::Pseudonyms,
     tail, verify,
 };
 
-use crate::config::{self, Audit, Checked};
+use crate::config::{self, Checked};
 
 /// What can be done with the trail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Creates or updates the tables.
+    /// Creates or updates the tables, and loads the price books of `prices`.
     Migrate {
         #[command(flatten)]
         place: Place,
@@ -89,6 +90,24 @@ pub enum Command {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Prints what calls would have cost by the price books of `prices`, beside what they were
+    /// charged.
+    Reprice {
+        #[command(flatten)]
+        place: Place,
+        /// From this time on, in UTC: `2026-11-22` or `2026-11-22 10:51:07`.
+        #[arg(long)]
+        since: String,
+        /// Up to this time.
+        #[arg(long)]
+        until: String,
+        /// Prices every call by this book. Left out: by the one in force when the call came.
+        #[arg(long)]
+        book: Option<String>,
+        /// One JSON object per row instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the last calls, then each new one as it is delivered.
     Tail {
         #[command(flatten)]
@@ -149,7 +168,7 @@ fn prepare(command: Command) -> Result<ExitCode, ExitCode> {
         return Ok(finish(proof::of_spool(&config.audit, spool, public_key)));
     }
     let store = store_of(&config, path)?;
-    Ok(finish(execute(&store, &config.audit, &command)))
+    Ok(finish(execute(&store, &config, &command)))
 }
 
 /// The store that the configuration in `path` names.
@@ -184,32 +203,33 @@ impl Command {
         | Self::Export { place, .. }
         | Self::Verify { place, .. }
         | Self::Erase { place, .. }
+        | Self::Reprice { place, .. }
         | Self::Tail { place, .. }) = self;
         place
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn execute(store: &Store, audit: &Audit, command: &Command) -> anyhow::Result<()> {
+async fn execute(store: &Store, config: &Checked, command: &Command) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
+    let audit = &config.audit;
     match command {
         Command::Migrate { dry_run, .. } => {
-            let applied = migrate::migrate(store, *dry_run).await?;
-            let done = if *dry_run { "would apply" } else { "applied" };
-            for one in &applied {
-                writeln!(
-                    out,
-                    "{done} {:04} {}",
-                    one.migration.version, one.migration.name
-                )?;
-            }
-            if applied.is_empty() {
-                writeln!(out, "up to date")?;
-            }
+            migrate(store, &books(config), *dry_run, &mut out).await?;
         }
         Command::Query { json, sql, .. } => {
-            let format = if *json { Format::Json } else { Format::Table };
-            query::query(store, sql, format, &mut out).await?;
+            query::query(store, sql, form(*json), &mut out).await?;
+        }
+        Command::Reprice {
+            since,
+            until,
+            book,
+            json,
+            ..
+        } => {
+            let (books, span) = (books(config), (since.as_str(), until.as_str()));
+            let only = book.as_deref();
+            price_book::reprice(store, &books, only, span, form(*json), &mut out).await?;
         }
         Command::Export {
             since,
@@ -262,6 +282,42 @@ async fn execute(store: &Store, audit: &Audit, command: &Command) -> anyhow::Res
         }
     }
     Ok(())
+}
+
+async fn migrate(
+    store: &Store,
+    books: &[PriceBook],
+    dry_run: bool,
+    out: &mut impl io::Write,
+) -> anyhow::Result<()> {
+    let applied = migrate::migrate(store, dry_run).await?;
+    let done = if dry_run { "would apply" } else { "applied" };
+    for one in &applied {
+        writeln!(
+            out,
+            "{done} {:04} {}",
+            one.migration.version, one.migration.name
+        )?;
+    }
+    let loaded = price_book::load(store, books, dry_run).await?;
+    let done = if dry_run { "would load" } else { "loaded" };
+    for book in &loaded {
+        writeln!(out, "{done} price book {book}")?;
+    }
+    if applied.is_empty() && loaded.is_empty() {
+        writeln!(out, "up to date")?;
+    }
+    Ok(())
+}
+
+/// The price books of the configuration.
+fn books(config: &Checked) -> Vec<PriceBook> {
+    let prices = config.prices.as_ref();
+    prices.map(config::Prices::loadable).unwrap_or_default()
+}
+
+fn form(is_json: bool) -> Format {
+    if is_json { Format::Json } else { Format::Table }
 }
 
 fn finish(result: anyhow::Result<()>) -> ExitCode {

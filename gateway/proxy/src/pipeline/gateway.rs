@@ -133,6 +133,7 @@ impl Gateway {
             .map(|server| server.name.as_str())
             .collect();
         metrics.serve(&names);
+        metrics.issuers(identity.key_ages());
         if needs_tokens(config) {
             // Before the first call has to wait for it.
             ledger.tokens();

@@ -13,6 +13,7 @@ mod limits;
 mod metadata;
 mod origin;
 mod outbound;
+mod prices;
 mod process;
 mod refuse;
 mod reload;

@@ -30,6 +30,7 @@ use super::{
     intake::{Intake, Memory},
     limits::Sweep,
     origin::Door,
+    prices,
     reload::{Reloader, Watching},
     session_key, spool,
     tls::{self, TlsError},
@@ -186,6 +187,14 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         Arc::clone(&state),
         certificates.clone(),
     ));
+    if let Some(clickhouse) = &config.audit.clickhouse {
+        let loading = prices::Loading {
+            store: clickhouse.store(),
+            state: Arc::clone(&state),
+            generation: reloader.generation(),
+        };
+        server.add_service(background_service("prices", loading));
+    }
     server.add_service(data(&server, config, Arc::clone(&snapshot), certificates)?);
     server.add_service(admin(
         config,

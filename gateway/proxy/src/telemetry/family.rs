@@ -12,9 +12,11 @@ pub enum Family {
     Requests,
     Inflight,
     OpenStreams,
+    DownstreamConnections,
     RequestBytes,
     ResponseBytes,
     AuthFailures,
+    JwksAge,
     RateLimited,
     Tokens,
     Cost,
@@ -54,15 +56,17 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
         Self::Inflight,
         Self::OpenStreams,
+        Self::DownstreamConnections,
         Self::RequestBytes,
         Self::ResponseBytes,
         Self::AuthFailures,
+        Self::JwksAge,
         Self::RateLimited,
         Self::Tokens,
         Self::Cost,
@@ -118,9 +122,11 @@ impl Family {
             Self::Requests => ("mcp_gateway_requests_total", "MCP operations by how they ended."),
             Self::Inflight => ("mcp_gateway_inflight_requests", "Requests that are being answered."),
             Self::OpenStreams => ("mcp_gateway_open_streams", "Event streams that are open."),
+            Self::DownstreamConnections => ("mcp_gateway_downstream_connections", "Connections of clients that are open."),
             Self::RequestBytes => ("mcp_gateway_request_bytes_total", "Bytes of request bodies."),
             Self::ResponseBytes => ("mcp_gateway_response_bytes_total", "Bytes of answer bodies."),
             Self::AuthFailures => ("mcp_gateway_auth_failures_total", "Requests whose sender could not be identified, by what was wrong."),
+            Self::JwksAge => ("mcp_gateway_jwks_age_seconds", "How long ago an issuer last gave its keys; where it never has, since when it is asked."),
             Self::RateLimited => ("mcp_gateway_rate_limited_total", "Calls that a limit refused, by what it counts and under what."),
             Self::Tokens => ("mcp_gateway_tokens_total", "Tokens of arguments (in) and results (out), where a price or limit needs them."),
             Self::Cost => ("mcp_gateway_cost_total", "What calls cost, in the currency of the configured prices."),

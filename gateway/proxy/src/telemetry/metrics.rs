@@ -7,6 +7,7 @@
 
 mod audit;
 mod governance;
+mod issuers;
 mod labels;
 mod limits;
 mod series;
@@ -31,6 +32,7 @@ use prometheus::{
 use super::{family::Family, spans::Spans};
 pub use governance::DEGRADED;
 use governance::Governance;
+use issuers::Issuer;
 use labels::{ENDPOINT, ERROR_TYPE, FAMILY, METHOD, OUTCOME, REASON, SERVER, TOOL, UNKNOWN};
 use limits::LimitSeries;
 use series::ServerSeries;
@@ -83,6 +85,8 @@ pub struct Metrics {
     unknown: Arc<ServerSeries>,
     limits: LimitSeries,
     auth_failures: IntCounterVec,
+    issuers: ArcSwap<Vec<Issuer>>,
+    connections: IntGauge,
     governance: Governance,
     spans: OnceLock<Spans>,
     reload_success: IntGauge,
@@ -110,6 +114,11 @@ impl Metrics {
             auth_failures: register(
                 &registry,
                 IntCounterVec::new(opts(Family::AuthFailures), &[REASON]),
+            ),
+            issuers: ArcSwap::default(),
+            connections: register(
+                &registry,
+                IntGauge::with_opts(opts(Family::DownstreamConnections)),
             ),
             reload_success: register(&registry, IntGauge::with_opts(opts(Family::ReloadSuccess))),
             reload_timestamp: register(&registry, Gauge::with_opts(opts(Family::ReloadTimestamp))),
@@ -170,6 +179,17 @@ impl Metrics {
         Counted::up(&self.server(server).open_streams)
     }
 
+    /// Counts a client's connection as open until the guard is dropped.
+    pub fn connection(&self) -> Counted {
+        Counted::up(&self.connections)
+    }
+
+    /// Shows from now on how old the keys of these issuers are. There are as many as the
+    /// configuration names.
+    pub fn issuers(&self, issuers: Vec<Issuer>) {
+        self.issuers.store(Arc::new(issuers));
+    }
+
     /// Counts a request whose sender could not be identified. Reasons are a closed set of words.
     pub fn unidentified(&self, reason: &'static str) {
         self.auth_failures.with_label_values(&[reason]).inc();
@@ -215,6 +235,7 @@ impl Metrics {
         let (exported, dropped) = self.spans.get().map_or((0, 0), Spans::counts);
         audit::write_spans(&mut page, exported, dropped);
         audit::write(&mut page, stats);
+        issuers::write(&mut page, &self.issuers.load());
         page
     }
 

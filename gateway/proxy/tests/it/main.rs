@@ -15,6 +15,7 @@ mod conformance;
 mod faults;
 mod fidelity;
 mod gateway;
+mod gauges;
 mod guard;
 mod identity;
 mod issuer;

@@ -38,6 +38,7 @@ const WAIT_MAX: Duration = Duration::from_secs(6);
 pub(in crate::auth) struct KeySource {
     issuer: Issuer,
     client: Client,
+    made: Instant,
     held: ArcSwapOption<Held>,
     metadata: ArcSwapOption<Metadata>,
     /// Whether the metadata is to be asked for again: the last fetch failed.
@@ -75,6 +76,7 @@ impl KeySource {
         let source = Arc::new(Self {
             issuer,
             client,
+            made: Instant::now(),
             held: ArcSwapOption::empty(),
             metadata: ArcSwapOption::empty(),
             doubtful: AtomicBool::new(false),
@@ -92,6 +94,13 @@ impl KeySource {
             && self.issuer.keys == issuer.keys
             && self.issuer.ca == issuer.ca
             && self.issuer.introspection.is_some() == issuer.introspection.is_some()
+    }
+
+    /// How long ago the issuer last gave its keys; where it never has, since when it is asked.
+    pub(in crate::auth) fn age(&self) -> Duration {
+        let held = self.held.load();
+        let since = held.as_ref().map_or(self.made, |held| held.since);
+        since.elapsed()
     }
 
     /// The number of the keys in use; 0 while there are none that can be trusted.

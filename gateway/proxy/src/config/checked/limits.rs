@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gantry_analytics::{
     cost::{Amount, Price},
+    price_book,
     record::Kind,
 };
 use url::Url;
@@ -121,6 +122,19 @@ pub struct Prices {
     pub tenant_claim: Option<String>,
     /// At least one.
     pub books: Vec<PriceBook>,
+}
+
+impl Prices {
+    /// The books in the terms of the trail's own crate.
+    pub fn loadable(&self) -> Vec<price_book::PriceBook> {
+        let loadable = |book: &PriceBook| price_book::PriceBook {
+            name: book.name.clone(),
+            valid_from_us: book.valid_from_us,
+            currency: self.currency.clone(),
+            prices: book.prices.clone(),
+        };
+        self.books.iter().map(loadable).collect()
+    }
 }
 
 /// The prices of one book.

@@ -71,6 +71,7 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Intake<A> {
             let _ = fast_timeout(TELL_TIMEOUT, told).await;
             return None;
         };
+        let _open = self.metrics.connection();
         // HTTP/2 keeps its own time: it knows when a connection has no stream.
         if !matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             stream = Box::new(Paced::new(stream, self.pace));

@@ -60,7 +60,7 @@ pub(super) fn write_spans(page: &mut String, exported: u64, dropped: u64) {
 
 // Writing into a `String` cannot fail.
 
-fn head(page: &mut String, family: Family, kind: &str) {
+pub(super) fn head(page: &mut String, family: Family, kind: &str) {
     let (name, help) = (family.name(), family.help());
     let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }

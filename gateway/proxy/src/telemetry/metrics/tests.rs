@@ -125,8 +125,12 @@ fn guards_rise_and_fall() {
     let one = metrics.in_flight("orders");
     let two = metrics.in_flight("orders");
     let stream = metrics.open_stream("orders");
+    let connection = metrics.connection();
     check(&metrics, inflight, Some(2.0));
     check(&metrics, streams, Some(1.0));
+    check(&metrics, "mcp_gateway_downstream_connections", Some(1.0));
+    drop(connection);
+    check(&metrics, "mcp_gateway_downstream_connections", Some(0.0));
     drop((one, two, stream));
     check(&metrics, inflight, Some(0.0));
     check(&metrics, streams, Some(0.0));
@@ -347,6 +351,23 @@ fn phases_of_our_own_are_timed() {
         "mcp_gateway_overhead_seconds_count{phase=\"upstream\"}",
         None,
     );
+}
+
+#[test]
+fn keys_are_as_old_as_their_issuer_says() {
+    let metrics = Metrics::new(&["orders"]);
+    let age = |seconds: u64| move || (seconds > 0).then(|| Duration::from_secs(seconds));
+    let series = |issuer: &str| format!("mcp_gateway_jwks_age_seconds{{issuer=\"{issuer}\"}}");
+    metrics.issuers(vec![
+        ("https://a.example.com".to_owned(), Box::new(age(90))),
+        ("odd \"\\".to_owned(), Box::new(age(5))),
+        ("https://gone.example.com".to_owned(), Box::new(age(0))),
+    ]);
+    check(&metrics, &series("https://a.example.com"), Some(90.0));
+    check(&metrics, &series("odd \\\"\\\\"), Some(5.0));
+    check(&metrics, &series("https://gone.example.com"), None);
+    metrics.issuers(Vec::new());
+    check(&metrics, &series("https://a.example.com"), None);
 }
 
 #[test]
