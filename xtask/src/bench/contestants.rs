@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::caller::Caller;
 use super::{machine, measure};
 use crate::cache::Cache;
 use crate::process::Cast;
@@ -25,18 +26,18 @@ const GANTRY_UNRECORDED: &str = "gantry-unrecorded";
 const GANTRY_SPOOL: &str = "gantry-spool";
 /// Gantry, its audit trail delivered to a store.
 const GANTRY: &str = "gantry";
-/// As that, with as many rules in force as a large site has.
-const GANTRY_LIMITS: &str = "gantry-limits";
+/// As `gantry-spool`, with callers that show tokens, and as many rules of access and limits as a large site has.
+const GANTRY_RULES: &str = "gantry-rules";
 pub(crate) const NAMES: [&str; 6] = [
     DIRECT,
     PASS_THROUGH,
     GANTRY_UNRECORDED,
     GANTRY_SPOOL,
-    GANTRY_LIMITS,
+    GANTRY_RULES,
     GANTRY,
 ];
 
-/// Rules of `gantry-limits`: all but a few of them are about other tools and agents.
+/// Rules of `gantry-rules`, of access and of limits each: all but a few of them are about other tools and agents.
 const RULES: usize = 500;
 
 const STORE: &str = "store";
@@ -55,7 +56,7 @@ pub(crate) fn packages(left_out: &BTreeSet<&str>) -> &'static [&'static str] {
     let kept = |name| !left_out.contains(name);
     if kept(GANTRY) {
         &["gantry-loadtest", "gantry", "gantry-store"]
-    } else if [GANTRY_UNRECORDED, GANTRY_SPOOL, GANTRY_LIMITS]
+    } else if [GANTRY_UNRECORDED, GANTRY_SPOOL, GANTRY_RULES]
         .into_iter()
         .any(kept)
     {
@@ -71,6 +72,8 @@ pub(crate) struct Contestant {
     pub(crate) url: String,
     /// The proxy's process; None where there is no proxy.
     pub(crate) pid: Option<u32>,
+    /// Who calls; None where nobody asks.
+    pub(crate) caller: Option<Caller>,
 }
 
 /// The running programs.
@@ -113,7 +116,7 @@ impl Field {
         for name in NAMES.into_iter().filter(|name| !left_out.contains(name)) {
             match name {
                 PASS_THROUGH => field.enter_pass_through()?,
-                GANTRY_UNRECORDED | GANTRY_SPOOL | GANTRY_LIMITS => {
+                GANTRY_UNRECORDED | GANTRY_SPOOL | GANTRY_RULES => {
                     field.enter_gantry(name, None)?
                 }
                 GANTRY => {
@@ -125,6 +128,7 @@ impl Field {
                     name,
                     url: field.upstream.clone(),
                     pid: None,
+                    caller: None,
                 }),
             }
         }
@@ -159,7 +163,7 @@ impl Field {
     /// Ends all programs, and removes what they stored; their logs and configurations stay.
     pub(crate) fn leave(self) -> Result<()> {
         drop(self.cast);
-        let gantries = [GANTRY, GANTRY_SPOOL, GANTRY_LIMITS, GANTRY_UNRECORDED];
+        let gantries = [GANTRY, GANTRY_SPOOL, GANTRY_RULES, GANTRY_UNRECORDED];
         for folder in std::iter::once(STORE)
             .chain(gantries)
             .map(|name| self.out.join(name))
@@ -184,14 +188,22 @@ impl Field {
         let passes =
             || http::status(address, "DELETE /mcp", "", "").is_ok_and(|status| status == 200);
         self.cast.start_until(PASS_THROUGH, &proxy, passes)?;
-        self.contest(PASS_THROUGH, format!("http://{address}/mcp"))
+        self.contest(PASS_THROUGH, format!("http://{address}/mcp"), None)
     }
 
     /// Starts a gateway that delivers its trail to the store at the URL `store`, or keeps it.
     fn enter_gantry(&mut self, name: &'static str, store: Option<&str>) -> Result<()> {
         let (address, admin) = (http::loopback(0)?, http::loopback(0)?);
         let config = self.out.join(format!("{name}.yaml"));
-        let text = self.configuration(name, address, admin, store);
+        let mut text = self.configuration(name, address, admin, store);
+        let mut caller = None;
+        if name == GANTRY_RULES {
+            let resource = format!("http://{address}");
+            let known = Caller::make(&self.out, &format!("{resource}/mcp/echo"))?;
+            text += &known.auth(&resource);
+            text += &rules();
+            caller = Some(known);
+        }
         fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
         let gantry = self.bins.join("gantry");
         if store.is_some() {
@@ -209,7 +221,7 @@ impl Field {
         let is_ready =
             || http::status(admin, "GET /readyz", "", "").is_ok_and(|status| status == 200);
         self.cast.start_until(name, &run, is_ready)?;
-        self.contest(name, format!("http://{address}/mcp/echo"))
+        self.contest(name, format!("http://{address}/mcp/echo"), caller)
     }
 
     /// Starts the store and returns its URL.
@@ -243,10 +255,10 @@ impl Field {
             spool.display(),
             clickhouse.unwrap_or_default(),
             name == GANTRY_UNRECORDED
-        ) + &limits(name)
+        )
     }
 
-    fn contest(&mut self, name: &'static str, url: String) -> Result<()> {
+    fn contest(&mut self, name: &'static str, url: String, caller: Option<Caller>) -> Result<()> {
         let pid = self
             .cast
             .pid(name)
@@ -255,20 +267,22 @@ impl Field {
             name,
             url,
             pid: Some(pid),
+            caller,
         });
         Ok(())
     }
 }
 
-/// The `limits` of a contestant: they let everything through, at the price of being asked.
-fn limits(name: &str) -> String {
-    if name != GANTRY_LIMITS {
-        return String::new();
+/// The `access` and `limits` of a contestant: they let everything through, at the price of being asked.
+fn rules() -> String {
+    let mut text = "access:\n  - {team: team-0, allow: [echo/*, 'echo/method:*']}\n".to_owned();
+    for number in 1..RULES / 2 {
+        text += &format!("  - {{agent: agent-{number}, allow: [echo/*]}}\n");
+        text += &format!("  - {{team: team-{number}, deny: ['echo/tool-{number}*']}}\n");
     }
-    let mut text = "limits:\n  - {per: [agent, tool], calls: 100M/second}\n  \
-                    - {per: [agent], tool: echo/*, bytes: 1024GiB/second, concurrent: 100000}\n"
-        .to_owned();
-    for number in 0..RULES / 2 {
+    text += "limits:\n  - {per: [agent, tool], calls: 100M/second}\n  \
+             - {per: [agent], tool: echo/*, bytes: 1024GiB/second, concurrent: 100000}\n";
+    for number in 1..RULES / 2 {
         text += &format!("  - {{per: [agent], tool: echo/tool-{number}, calls: 60/min}}\n");
         text += &format!("  - {{agent: agent-{number}, calls: 60/min}}\n");
     }

@@ -81,6 +81,9 @@ impl Generator {
         ]);
         load.args(["--duration", &format!("{}ms", duration.as_millis())])
             .args(work.arguments);
+        if let Some(caller) = &contestant.caller {
+            load.args(["--header", &caller.header()]);
+        }
         if let Pace::Fixed { rate } = work.pace {
             load.args(["--rate", &rate.to_string()]);
         }

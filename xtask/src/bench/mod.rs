@@ -3,6 +3,7 @@
 //! Absolute figures move by half between minutes on a shared machine, so all contestants stay up and take turns, and
 //! only the ratios of one run count. It reports; it never judges: no figure here makes anything fail.
 
+mod caller;
 mod contestants;
 mod machine;
 mod measure;

@@ -50,6 +50,9 @@ pub enum Unreviewable {
     /// The body is compressed, although no compression was asked for.
     #[error("the answer has a content encoding that nobody asked for")]
     Encoded,
+    /// The body is neither JSON nor an event stream.
+    #[error("the answer is neither JSON nor an event stream")]
+    Form,
 }
 
 impl Review {

@@ -161,6 +161,14 @@ fn changes_what_is_fixed(old: &Checked, new: &Checked) -> Option<String> {
         ),
         ("listen.connections", one.connections != other.connections),
         (
+            "listen.header_timeout",
+            one.header_timeout != other.header_timeout,
+        ),
+        (
+            "listen.idle_timeout",
+            one.idle_timeout != other.idle_timeout,
+        ),
+        (
             "requests.memory_bytes_max",
             old.requests.memory_bytes_max != new.requests.memory_bytes_max,
         ),

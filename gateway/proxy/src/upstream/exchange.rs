@@ -22,6 +22,7 @@ use crate::{limits::Ticket, routing::Target};
 pub struct Exchange {
     upstream: Arc<Upstream>,
     answering: Answering,
+    pool: Arc<Pool>,
     target: Target,
     endless: bool,
     client_session: Option<HeaderValue>,
@@ -78,9 +79,14 @@ pub(super) fn broken(server: &str, source: BError) -> Failed {
 }
 
 impl Exchange {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it holds all that the call needs"
+    )]
     pub(super) fn new(
         upstream: &Arc<Upstream>,
         answering: Answering,
+        pool: Arc<Pool>,
         target: Target,
         endless: bool,
         ticket: Ticket,
@@ -90,6 +96,7 @@ impl Exchange {
         Self {
             upstream: Arc::clone(upstream),
             answering,
+            pool,
             target,
             endless,
             client_session,
@@ -114,6 +121,11 @@ impl Exchange {
         self.client_session.as_ref()
     }
 
+    /// Whether the call belongs to a session.
+    pub fn is_in_session(&self) -> bool {
+        self.target.session().is_some()
+    }
+
     /// The endpoint that answers, as the record and the metrics name it.
     pub fn endpoint(&self) -> &Arc<str> {
         &self.answering.endpoint.label
@@ -133,13 +145,14 @@ impl Exchange {
             match fast_timeout(limit, read).await {
                 Ok(chunk) => chunk,
                 Err(_) => {
+                    self.report(Went::Badly);
                     return Err(Failed::IdleTimeout {
                         server: self.name().to_owned(),
                     });
                 }
             }
         };
-        chunk.map_err(|source| broken(self.name(), source))
+        chunk.map_err(|source| self.broke(source))
     }
 
     /// As [`Exchange::chunk`], of what has already arrived; `None` where that would be to wait.
@@ -149,12 +162,25 @@ impl Exchange {
             read = self.answering.session.read_response_body() => read,
             () = std::future::ready(()) => return None,
         };
-        Some(read.map_err(|source| broken(self.name(), source)))
+        Some(read.map_err(|source| self.broke(source)))
     }
 
     /// Ends an exchange whose answer has been read whole.
     pub async fn finish(self) {
+        if !self.endless && !is_trouble(self.status()) {
+            self.report(Went::Well);
+        }
         self.upstream.release(self.answering).await;
+    }
+
+    fn broke(&self, source: BError) -> Failed {
+        self.report(Went::Badly);
+        broken(self.name(), source)
+    }
+
+    fn report(&self, went: Went) {
+        self.pool
+            .report(&self.answering.endpoint, went, Instant::now());
     }
 
     fn name(&self) -> &str {
@@ -194,10 +220,8 @@ impl Copy {
     }
 }
 
-/// What an exchange that ended within its answer says about its endpoint.
-pub(super) fn judge(pool: &Pool, endpoint: &Endpoint, status: StatusCode) {
-    // What a server does not implement (501) is no sign of trouble.
-    let bad = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-    let went = if bad { Went::Badly } else { Went::Well };
-    pool.report(endpoint, went, Instant::now());
+/// Whether an answer with this status is a sign of trouble. What a server does not implement (501)
+/// is none.
+pub(super) fn is_trouble(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }

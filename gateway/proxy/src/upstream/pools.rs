@@ -43,7 +43,7 @@ pub enum PoolError {
 pub(super) struct Serving {
     pub name: Arc<str>,
     /// By version, in the order of the configuration.
-    pools: Vec<(Arc<str>, Pool)>,
+    pools: Vec<(Arc<str>, Arc<Pool>)>,
     pub capacity: Arc<Capacity>,
     pub budget: Arc<Budget>,
     /// How often one call may be sent.
@@ -115,7 +115,7 @@ impl Pools {
     }
 
     /// Where the calls of a target go.
-    pub(super) fn of(&self, target: &Target) -> Option<(&Serving, &Pool)> {
+    pub(super) fn of(&self, target: &Target) -> Option<(&Serving, &Arc<Pool>)> {
         let serving = self.servers.get(target.server().name())?;
         let (_, pool) = serving.pools.get(target.version_at())?;
         Some((serving, pool))
@@ -124,7 +124,7 @@ impl Pools {
     fn all(&self) -> impl Iterator<Item = (&Serving, &Pool)> {
         self.servers.values().flat_map(|server| {
             let pools = server.pools.iter();
-            pools.map(move |(_, pool)| (server, pool))
+            pools.map(move |(_, pool)| (server, &**pool))
         })
     }
 }
@@ -159,7 +159,7 @@ impl Serving {
             let health = config.health.clone();
             let metrics = Arc::clone(metrics);
             let pool = Pool::new(resolver, config.balance, health, metrics, before);
-            (Arc::from(version.name.as_str()), pool)
+            (Arc::from(version.name.as_str()), Arc::new(pool))
         };
         let budget = before.map(|serving| &serving.budget);
         let budget = budget.filter(|budget| budget.percent() == config.retry.budget_percent);
@@ -193,6 +193,6 @@ impl Serving {
         let mut pools = self.pools.iter();
         pools
             .find(|(version, _)| &**version == name)
-            .map(|(_, pool)| pool)
+            .map(|(_, pool)| &**pool)
     }
 }

@@ -12,8 +12,12 @@ use pingora_core::{connectors::http::Connector, upstreams::peer::HttpPeer};
 use pingora_timeout::fast_timeout::fast_timeout;
 
 use super::{
-    Copy, Exchange, Failed, OwnHeaders, Pools, Verb, exchange::Answering, head, pool::Went,
-    transmit::HttpSession, tries::Call,
+    Copy, Exchange, Failed, OwnHeaders, Pools, Verb,
+    exchange::{Answering, is_trouble},
+    head,
+    pool::Went,
+    transmit::HttpSession,
+    tries::Call,
 };
 use crate::{
     guardrails::Screened,
@@ -132,7 +136,14 @@ impl Upstream {
         let session = seal(call.target, &answering)?;
         let (target, endless) = (call.target.clone(), call.terms.endless);
         Ok(Exchange::new(
-            self, answering, target, endless, ticket, room, session,
+            self,
+            answering,
+            Arc::clone(call.pool),
+            target,
+            endless,
+            ticket,
+            room,
+            session,
         ))
     }
 
@@ -171,6 +182,9 @@ impl Upstream {
             own,
         };
         let answering = call.send_anywhere(&mut Effort::default()).await?;
+        if !is_trouble(answering.status()) {
+            pool.report(&answering.endpoint, Went::Well, Instant::now());
+        }
         Ok(Copy::new(answering, server(), room))
     }
 

@@ -15,7 +15,7 @@ use super::{
     Effort, Failed, OwnHeaders, Terms, Upstream,
     breaker::Gate,
     endpoint::{Endpoint, Load},
-    exchange::{Answering, broken, judge},
+    exchange::{Answering, broken, is_trouble},
     head,
     pool::{Pool, Went},
     pools::Serving,
@@ -30,7 +30,7 @@ const TRIES_MAX: usize = 10;
 pub(super) struct Call<'a> {
     pub upstream: &'a Upstream,
     pub serving: &'a Serving,
-    pub pool: &'a Pool,
+    pub pool: &'a Arc<Pool>,
     pub terms: Terms,
     pub target: &'a Target,
     pub headers: HeaderMap,
@@ -150,7 +150,12 @@ impl Call<'_> {
             None => attempt.await,
         };
         match &attempted {
-            Ok(answering) => judge(self.pool, endpoint, answering.status()),
+            Ok(answering) if is_trouble(answering.status()) => {
+                self.pool.report(endpoint, Went::Badly, Instant::now());
+            }
+            // It went well so far: whether it does is known at the answer's end, where it has one.
+            Ok(_) if self.terms.endless => self.pool.report(endpoint, Went::Well, Instant::now()),
+            Ok(_) => {}
             // What cannot be written as a request is no fault of the endpoint.
             Err(Failed::Request { .. }) => {}
             Err(_) => self.pool.report(endpoint, Went::Badly, Instant::now()),

@@ -358,6 +358,33 @@ async fn a_list_that_could_be_read_in_two_ways_is_not_shown() {
     assert_eq!((status, &error["code"]), (502, &json!(-32603)));
 }
 
+/// A reader that guesses would find the list in a text; one that does not has lost nothing.
+#[tokio::test]
+async fn a_list_in_no_form_that_can_be_read_is_not_shown() {
+    let answering = async |status: &str| {
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            LIST.len()
+        );
+        let steps = vec![
+            Step::Send([head.as_bytes(), LIST.as_bytes()].concat()),
+            Step::Close,
+        ];
+        let server = Raw::start(steps).await;
+        let gateway = guarded(&server.url, "[{allow: ['server/open']}]");
+        let list = modern(&gateway.url("server"), "tools/list", None, json!({}));
+        let answer = list.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = answering("200 OK").await;
+    assert_eq!(status, 502);
+    assert!(
+        text.contains("-32603") && !text.contains("inputSchema"),
+        "{text}"
+    );
+    assert_eq!(answering("404 Not Found").await, (404, String::new()));
+}
+
 /// A client's own stream: an answer that a legacy server finishes there, and news about resources.
 #[tokio::test]
 async fn a_stream_tells_nothing_about_what_is_hidden() {

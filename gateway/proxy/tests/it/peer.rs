@@ -50,10 +50,16 @@ pub(crate) enum Era {
 impl Server {
     /// Starts it on a free port; its endpoint is `/mcp`.
     pub(crate) fn start(self) -> Process {
+        self.start_on(0)
+    }
+
+    /// Starts it on this port.
+    pub(crate) fn start_on(self, port: u16) -> Process {
+        let port = port.to_string();
         let mut command = match self {
             Server::Fixture => {
                 let mut command = std::process::Command::new(program("gantry-fixture"));
-                command.args(["--listen", "127.0.0.1:0", "--quiet"]);
+                command.args(["--listen", &format!("127.0.0.1:{port}"), "--quiet"]);
                 command
             }
             Server::Everything => {
@@ -65,12 +71,14 @@ impl Server {
                 command
                     .arg(installed(package))
                     .arg("streamableHttp")
-                    .env("PORT", "0");
+                    .env("PORT", port);
                 command
             }
             Server::FastMcp => {
                 let mut command = std::process::Command::new(python());
-                command.arg(workspace().join("xtask/peers/fastmcp_server.py"));
+                command
+                    .arg(workspace().join("xtask/peers/fastmcp_server.py"))
+                    .arg(port);
                 command
             }
         };

@@ -387,6 +387,44 @@ async fn keys_that_change_under_load_fail_no_call() {
 }
 
 #[tokio::test]
+async fn several_issuers_whose_keys_are_found_in_different_ways() {
+    let found = Issuer::start();
+    let (at_a_url, in_a_file) = (Issuer::start(), Issuer::start());
+    let keys = client().get(format!("{}/jwks", in_a_file.url()));
+    let keys = keys.send().await.unwrap().text().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    std::fs::write(&file, keys).unwrap();
+
+    let server = Raw::answering("application/json", ANSWER).await;
+    let gateway = Gateway::start(&format!(
+        "auth:\n  resource: 'http://ADDRESS'\n  issuers:\n  - {{issuer: '{}'}}\n  - {{issuer: '{}', jwks: '{}/jwks'}}\n  - {{issuer: '{}', jwks: '{}'}}\n\
+         access: [{{allow: ['*']}}]\nservers: {{server: {{url: '{}'}}}}\n\
+         audit: {{gateway: test, spool: {{dir: SPOOL}}}}",
+        found.url(),
+        at_a_url.url(),
+        at_a_url.url(),
+        in_a_file.url(),
+        file.display(),
+        server.url
+    ));
+    let url = gateway.url("server");
+    for issuer in [&found, &at_a_url, &in_a_file] {
+        let token = issuer.mint(&json!({"claims": {"aud": url}})).await;
+        assert_eq!(call(&url, Some(&token)).await.status(), 200);
+        // Its keys are good for its own tokens only.
+        for other in [&found, &at_a_url, &in_a_file] {
+            if other.url() != issuer.url() {
+                let posing = json!({"claims": {"aud": url, "iss": other.url()}});
+                let token = issuer.mint(&posing).await;
+                assert_eq!(call(&url, Some(&token)).await.status(), 401);
+            }
+        }
+    }
+    assert_eq!(in_a_file.asked("jwks").await, 1, "by this test alone");
+}
+
+#[tokio::test]
 async fn made_up_keys_do_not_flood_the_issuer() {
     let issuer = Issuer::start();
     let server = Raw::answering("application/json", ANSWER).await;

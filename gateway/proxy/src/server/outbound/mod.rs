@@ -57,7 +57,7 @@ pub(super) async fn deliver(
             if head::is_encoded(headers) {
                 return Err(Unreviewable::Encoded.into());
             }
-            format.map(|format| Reviewer::new(review, format))
+            Some(Reviewer::new(review, status, format)?)
         }
         _ => None,
     };
@@ -78,6 +78,7 @@ pub(super) async fn deliver(
         reading: format.map(Answer::new),
         announced: headers.and_then(head::content_length),
         received: 0,
+        in_session: reply.exchange.is_in_session(),
         reviewer,
         listening: listening.map(|(lesson, format)| lesson.listen(format)),
         original,
@@ -128,6 +129,8 @@ struct Delivery<'a> {
     announced: Option<u64>,
     /// How much of the server's body has arrived.
     received: u64,
+    /// Whether the call belongs to a session.
+    in_session: bool,
     /// At work where the answer has to be reviewed.
     reviewer: Option<Reviewer>,
     /// Reads along where there is something to learn.
@@ -218,6 +221,9 @@ impl Delivery<'_> {
         let answered = reading.is_some_and(|reading| reading.feed(&bytes));
         let last = arrived.is_last() || self.announced == Some(self.received);
         self.read_along(&bytes, last);
+        if self.head_due && self.in_session && head::is_session_unknown(self.status, &bytes) {
+            self.status = StatusCode::NOT_FOUND;
+        }
         let bytes = match &mut self.reviewer {
             Some(reviewer) => reviewer
                 .pass(self.gateway, self.trail.as_mut(), bytes, last)
@@ -245,8 +251,8 @@ impl Delivery<'_> {
 
     /// Passes bytes on, behind the head where that is due. False when the delivery cannot go on.
     async fn pass(&mut self, exchange: &Exchange, bytes: Bytes, last: bool) -> bool {
-        // A stream begins at once; anything else begins with its first bytes: until then a refusal
-        // can still be whole, and a head alone is of no use to anybody.
+        // A stream begins at once; anything else begins with its first bytes, since until then the
+        // server may break, or a review refuse the answer.
         let begins = self.stream || !bytes.is_empty() || last;
         if self.head_due && begins {
             let length = self.length(&bytes, last);

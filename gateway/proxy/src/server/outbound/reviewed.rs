@@ -6,21 +6,33 @@ use gantry_mcp::{
     answer::Format,
     messages::{Messages, Part, TooLarge},
 };
+use http::StatusCode;
 
 use crate::pipeline::{Gateway, Refusal, Review, Reviewed, Trail, Unreviewable, review};
 
 /// A review at work on one answer.
 pub(super) struct Reviewer {
     review: Review,
-    messages: Messages,
+    /// None where the body has no form that messages come in: nothing of it is passed on.
+    messages: Option<Messages>,
 }
 
 impl Reviewer {
-    pub(super) fn new(review: Review, format: Format) -> Self {
-        Self {
-            review,
-            messages: Messages::new(format, review::MESSAGE_BYTES_MAX),
+    /// A review of a body in `format`, the answer's status being `status`.
+    ///
+    /// # Errors
+    /// [`Unreviewable::Form`] where a result comes in no form that MCP has. An error's status says
+    /// enough without its body.
+    pub(super) fn new(
+        review: Review,
+        status: StatusCode,
+        format: Option<Format>,
+    ) -> Result<Self, Unreviewable> {
+        if format.is_none() && status.is_success() {
+            return Err(Unreviewable::Form);
         }
+        let messages = format.map(|format| Messages::new(format, review::MESSAGE_BYTES_MAX));
+        Ok(Self { review, messages })
     }
 
     /// Takes what has arrived, and the answer's end where that is `last`, and gives what may be
@@ -35,12 +47,15 @@ impl Reviewer {
         arrived: Bytes,
         last: bool,
     ) -> Result<Bytes, Refusal> {
-        self.messages.feed(arrived);
-        if last {
-            self.messages.end();
-        }
         let mut passed = Passed::default();
-        while let Some(part) = self.messages.next_part().map_err(too_large)? {
+        let Some(messages) = &mut self.messages else {
+            return Ok(passed.bytes());
+        };
+        messages.feed(arrived);
+        if last {
+            messages.end();
+        }
+        while let Some(part) = messages.next_part().map_err(too_large)? {
             let message = match part {
                 Part::Plain(bytes) => {
                     passed.push(bytes);

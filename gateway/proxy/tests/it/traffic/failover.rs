@@ -10,6 +10,7 @@ use super::{
 use crate::{
     gateway::{Gateway, fixture},
     process::{Process, program},
+    raw::{Raw, Step},
 };
 
 const CALLERS: usize = 12;
@@ -132,6 +133,34 @@ async fn one_slow_endpoint_does_not_slow_the_others() {
     );
     assert!(rest.len() > 10 * slow.len().max(1));
     assert!(p99(&rest) <= 2 * p99(&healthy));
+}
+
+/// A good beginning says nothing about the end.
+#[tokio::test]
+async fn an_endpoint_whose_answers_break_off_is_put_out() {
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n";
+    let begun = [head.as_bytes(), br#"{"jsonrpc":"2.0","id":"#].concat();
+    let breaking = Raw::start(vec![Step::Send(begun), Step::Close]).await;
+    let fixture = fixture();
+    let gateway = Gateway::start(&format!(
+        "servers: {{server: {{urls: ['{}', 'http://{}/mcp'], balance: round_robin, \
+         health: {{every: 10m, eject_after: 3, eject_for: 1m}}}}}}\n{AUDIT}",
+        breaking.url, fixture.address
+    ));
+    let load = Load::start(&gateway.url("server"), 1);
+    load.more(60).await;
+    let done = load.stop().await;
+    let failed = done.iter().filter(|done| done.fault.is_some()).count();
+    assert_eq!(failed, 3);
+    let endpoint = breaking
+        .url
+        .trim_start_matches("http://")
+        .trim_end_matches("/mcp");
+    let up = format!(
+        "mcp_gateway_endpoint_up{{endpoint=\"{endpoint}\",server=\"server\",server_version=\"\"}}"
+    );
+    metric_becomes(&gateway, &up, 0.0).await;
 }
 
 #[tokio::test]

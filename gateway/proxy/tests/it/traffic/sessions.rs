@@ -8,7 +8,8 @@ use super::{AUDIT, calls, three, urls};
 use crate::{
     gateway::{Gateway, Store, fixture},
     message::{answer_of, post},
-    process::{Process, free_address, program},
+    peer::Server,
+    process::free_address,
     raw::{Raw, Step},
 };
 
@@ -217,18 +218,20 @@ async fn a_session_whose_endpoint_died_is_gone_and_begins_anew_elsewhere() {
     assert_eq!(anew.echo().await, 200);
 }
 
+/// Some servers say 400, from which no client begins anew.
 #[tokio::test]
 async fn a_server_that_forgot_a_session_says_so() {
-    let address = free_address();
-    let start = || {
-        let mut command = std::process::Command::new(program("gantry-fixture"));
-        command.args(["--listen", &address.to_string(), "--quiet"]);
-        Process::listening(&mut command)
-    };
-    let mut fixture = start();
-    let gateway = Gateway::before(&format!("http://{address}/mcp"));
-    let session = Session::open(&gateway.url("server"), plain).await;
-    fixture.kill();
-    let _fixture = start();
-    assert_eq!(session.echo().await, 404);
+    for server in [Server::Fixture, Server::Everything, Server::FastMcp] {
+        let port = free_address().port();
+        let mut process = server.start_on(port);
+        let gateway = Gateway::before(&format!("http://127.0.0.1:{port}/mcp"));
+        let session = Session::open(&gateway.url("server"), plain).await;
+        process.kill();
+        drop(process);
+        let _again = server.start_on(port);
+        assert_eq!(session.echo().await, 404, "{server:?}");
+        let wrong = session
+            .message(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {}}));
+        assert_ne!(wrong.send().await.unwrap().status(), 200, "{server:?}");
+    }
 }
