@@ -1,6 +1,6 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 5] = [
+pub(super) const VARIABLES: [(&str, &str); 5] = [
     ("GANTRY_GUARD_KEY", "a key of thirty-two bytes or more!"),
     ("GANTRY_OAUTH_SECRET", "hunter2"),
     ("GANTRY_REDIS_PASSWORD", "hunter3"),

@@ -3,27 +3,84 @@
 
 use super::*;
 
-#[test]
-fn any_prefix_and_any_changed_byte_is_answered() {
+/// What ends, begins or bends something wherever it stands in a YAML text.
+const WRONG: [&str; 15] = [
+    "\t", "\"", "'", "{", "]", ":", "&a ", "*a", "!!int ", "\n---\n", "${", "\u{0}", "|", "? ", "é",
+];
+/// The servers that other parts speak of.
+const SERVERS: &str = "servers: {orders: {url: 'http://a'}, tickets: {url: 'http://b'}, \
+                       mail: {url: 'http://c'}, crm: {url: 'http://d'}, search: {url: 'http://e'}}\n";
+
+/// The example, cut into configurations that are valid each: a part of it with the servers that it
+/// speaks of, or one of the servers or guardrails. What is read depends on what stands above it in
+/// its own part; the cost of a try, on the whole text.
+fn parts() -> Vec<String> {
     let text = std::fs::read_to_string(config_folder().join("everything.yaml")).unwrap();
-    let mut answered = 0;
-    for at in (0..text.len())
-        .step_by(7)
-        .filter(|at| text.is_char_boundary(*at))
-    {
-        let (before, after) = text.split_at(at);
-        let _ = parse_here(before);
-        for wrong in [
-            "\t", "\"", "'", "{", "]", ":", "&a ", "*a", "!!int ", "\n---\n", "${", "\u{0}", "|",
-            "? ", "é",
-        ] {
-            if let Err(faults) = parse_here(&format!("{before}{wrong}{after}")) {
-                assert!(!faults.faults.is_empty());
-                answered += 1;
+    let begins = |line: &str, indent: &str| {
+        let rest = line.strip_prefix(indent);
+        rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))
+    };
+    let cut = |text: &str, indent: &str| {
+        let mut parts: Vec<String> = Vec::new();
+        for line in text.split_inclusive('\n') {
+            match parts.last_mut() {
+                Some(part) if !begins(line, indent) => part.push_str(line),
+                _ => parts.push(line.to_owned()),
             }
         }
+        parts
+    };
+    let mut parts = Vec::new();
+    for part in cut(&text, "") {
+        let (name, rest) = part.split_once('\n').unwrap();
+        match name {
+            "servers:" => parts.extend(
+                cut(rest, "  ")
+                    .iter()
+                    .map(|server| format!("servers:\n{server}")),
+            ),
+            "guardrails:" => parts.extend(
+                cut(rest, "  ")
+                    .iter()
+                    .map(|rail| format!("{SERVERS}guardrails:\n{rail}")),
+            ),
+            name if name.starts_with('#') => {}
+            _ => parts.push(format!("{SERVERS}{part}")),
+        }
     }
-    assert!(answered > text.len(), "{answered}");
+    parts
+}
+
+#[test]
+fn any_prefix_and_any_changed_byte_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    write_certificates(folder.path());
+    let parse = |text: &str| parse_there(text, folder.path(), &examples::VARIABLES);
+    let (mut tried, mut faulty) = (0, 0);
+    let mut answer = |text: &str| {
+        tried += 1;
+        if let Err(faults) = parse(text) {
+            assert!(!faults.faults.is_empty(), "{text}");
+            faulty += 1;
+        }
+    };
+    for part in parts() {
+        if let Err(faults) = parse(&part) {
+            panic!("{part}\n{faults}");
+        }
+        let begins = part.strip_prefix(SERVERS).map_or(0, |_| SERVERS.len());
+        for at in (begins..part.len()).filter(|at| part.is_char_boundary(*at)) {
+            let (before, after) = part.split_at(at);
+            answer(before);
+            // One of them at each place, and each of them after every few.
+            let wrong = WRONG[at % WRONG.len()];
+            answer(&format!("{before}{wrong}{after}"));
+            let mut rest = after.chars();
+            rest.next();
+            answer(&format!("{before}{wrong}{}", rest.as_str()));
+        }
+    }
+    assert!(tried > 15_000 && faulty > tried / 2, "{faulty} of {tried}");
 }
 
 #[test]
