@@ -6,7 +6,7 @@
 
 use gantry_mcp::{headers::Era, listing::Unclear};
 
-use super::{Gateway, Inspection, Refusal, Trail};
+use super::{Inspection, Refusal, Trail};
 use crate::policy::{
     Asked, Permit, View,
     listing::{self, Shown},
@@ -76,13 +76,12 @@ impl Review {
     /// The [`Refusal`] that is given instead of the rest of the answer.
     pub async fn message(
         &mut self,
-        gateway: &Gateway,
         trail: Option<&mut Trail>,
         json: &[u8],
     ) -> Result<Reviewed, Refusal> {
         // Guardrails first: a definition's hash is that of what the server said.
         let inspected = match &self.inspection {
-            Some(inspection) => inspection.message(gateway, trail, json).await?,
+            Some(inspection) => inspection.message(trail, json).await?,
             None => Reviewed::Kept,
         };
         let left: &[u8] = match &inspected {
