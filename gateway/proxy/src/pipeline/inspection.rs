@@ -42,6 +42,20 @@ impl Inspection {
         })
     }
 
+    /// Of a tool call at `server`.
+    #[cfg(test)]
+    pub(super) fn by(guardrails: Guardrails) -> Self {
+        Self {
+            guardrails,
+            decline: None,
+            server: "server".to_owned(),
+            method: "tools/call".to_owned(),
+            subject: Some("tool".to_owned()),
+            agent: String::new(),
+            teams: Vec::new(),
+        }
+    }
+
     /// With a way to tell the server what was blocked of its own requests.
     pub fn declining(self, decline: Option<Decline>) -> Self {
         Self { decline, ..self }

@@ -69,6 +69,15 @@ impl Review {
         (view.is_some() || inspection.is_some()).then_some(Self { view, inspection })
     }
 
+    /// By guardrails alone.
+    #[cfg(test)]
+    pub(crate) fn by(guardrails: crate::guardrails::Guardrails) -> Self {
+        Self {
+            view: None,
+            inspection: Some(Inspection::by(guardrails)),
+        }
+    }
+
     /// Reviews one message, as JSON text that nobody has checked. `trail` is the call's, as long as
     /// it is open: messages behind the response are reviewed like any other.
     ///

@@ -107,3 +107,6 @@ impl Passed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
