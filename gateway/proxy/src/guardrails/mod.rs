@@ -44,7 +44,7 @@ use vault::Vault;
 pub const BLOCKED: i64 = 403;
 
 /// How long the scan of one message may take. A message that takes longer is not scanned, and does
-/// not pass unless `on_error` says so. The largest message takes a third of it.
+/// not pass unless `on_error` says so.
 const SCAN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The guardrails of one configuration. Cheap to clone.

@@ -8,6 +8,7 @@ use crate::{
     config::guardrails::Direction,
     guardrails::{Blocked, Guardrails, Report, Scope},
     policy::{Asked, Object, Permit},
+    routing::Target,
 };
 
 /// The call that a message belongs to.
@@ -16,6 +17,8 @@ pub struct Inspection {
     guardrails: Guardrails,
     /// The way to a server that asks something itself; `None` outside of sessions.
     decline: Option<Decline>,
+    /// The tool's results are known to follow no schema.
+    untyped: bool,
     server: String,
     method: String,
     subject: Option<String>,
@@ -34,6 +37,7 @@ impl Inspection {
         gateway.guardrails.is_in_force().then(|| Self {
             guardrails: gateway.guardrails.clone(),
             decline: None,
+            untyped: false,
             server: server.to_owned(),
             method: asked.method.to_owned(),
             subject: subject.map(str::to_owned),
@@ -48,6 +52,7 @@ impl Inspection {
         Self {
             guardrails,
             decline: None,
+            untyped: false,
             server: "server".to_owned(),
             method: "tools/call".to_owned(),
             subject: Some("tool".to_owned()),
@@ -56,9 +61,13 @@ impl Inspection {
         }
     }
 
-    /// With a way to tell the server what was blocked of its own requests.
-    pub fn declining(self, decline: Option<Decline>) -> Self {
-        Self { decline, ..self }
+    /// With what is known of the server that answers, and a way to tell it what was blocked of its
+    /// own requests.
+    pub fn answered_by(mut self, target: &Target, decline: Option<Decline>) -> Self {
+        let subject = self.subject.as_deref();
+        self.untyped = subject.is_some_and(|tool| target.is_untyped(tool));
+        self.decline = decline;
+        self
     }
 
     /// The scope of what goes to the server.
@@ -74,6 +83,7 @@ impl Inspection {
             subject: self.subject.as_deref(),
             agent: &self.agent,
             teams: &self.teams,
+            untyped: self.untyped,
         }
     }
 

@@ -190,7 +190,7 @@ pub async fn run(
     };
     trail.sending();
     let decline = Decline::to(gateway, &target, &own, revision.as_ref());
-    let inspection = inspection.map(|inspection| inspection.declining(decline));
+    let inspection = inspection.map(|inspection| inspection.answered_by(&target, decline));
     let review = Review::of(&permit, &asked, era, inspection);
     let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
     let original = target

@@ -177,7 +177,7 @@ async fn a_definition_that_changed_after_its_approval_is_hidden_and_not_called()
         .iter()
         .filter_map(|tool| tool["name"].as_str())
         .collect();
-    assert_eq!(names, ["steady"]);
+    assert_eq!(names, ["typed", "untyped", "steady"]);
     let id = json!(8);
     let call = tool_call(&gateway.url("server"), &id, "look_up", json!({"name": "x"}));
     let refused = answer_of(&id, &call.send().await.unwrap().text().await.unwrap());
@@ -271,7 +271,7 @@ async fn a_server_is_told_when_the_answer_to_its_question_is_blocked() {
     let mut told = false;
     let reading = async {
         while let Some(piece) = answer.chunk().await.unwrap() {
-            text.push_str(&String::from_utf8(piece.to_vec()).unwrap());
+            text.push_str(std::str::from_utf8(&piece).unwrap());
             let asked = text
                 .lines()
                 .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data:")?).ok())
@@ -294,6 +294,32 @@ async fn a_server_is_told_when_the_answer_to_its_question_is_blocked() {
         "{text}"
     );
     assert!(!text.contains("jane"), "{text}");
+}
+
+#[tokio::test]
+async fn a_number_stays_one_where_a_schema_asks_for_it() {
+    let port = free_address().port();
+    let _server = changing_server(port, "Looks a customer up.", "found");
+    let gateway = before(&format!("http://127.0.0.1:{port}/mcp"), "{pii: redact}");
+    let structured = async |tool: &str| {
+        let id = json!(1);
+        let call = tool_call(&gateway.url("server"), &id, tool, json!({}));
+        let answer = answer_of(&id, &call.send().await.unwrap().text().await.unwrap());
+        answer["result"]["structuredContent"]["card"].clone()
+    };
+    // Nobody knows whether it has a schema until it has been listed.
+    assert_eq!(structured("untyped").await, 0);
+    let list = modern_body(&json!(7), "tools/list", json!({}));
+    let list = post(&gateway.url("server"))
+        .header("mcp-protocol-version", crate::message::MODERN)
+        .header("mcp-method", "tools/list")
+        .body(list.to_string());
+    assert_eq!(list.send().await.unwrap().status(), 200);
+    assert_eq!(structured("typed").await, 0);
+    let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+    while structured("untyped").await != "[CREDIT_CARD]" {
+        assert!(tokio::time::Instant::now() < patience);
+    }
 }
 
 #[tokio::test]
