@@ -146,7 +146,8 @@ async fn a_changed_deleted_doubled_or_reordered_row_is_named() {
     sealed
         .run("CREATE TABLE kept ENGINE = MergeTree ORDER BY tuple() AS SELECT * FROM audit_log")
         .await;
-    let cases: [(&str, Vec<String>, Vec<(u64, What, &str)>); 4] = [
+    type Found = (u64, What, &'static str);
+    let cases: [(&str, Vec<String>, Vec<Found>); 4] = [
         (
             "tampered",
             vec![format!(
