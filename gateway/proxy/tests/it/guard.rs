@@ -381,6 +381,11 @@ async fn a_classifier_is_asked_once_about_a_text_and_its_word_counts() {
     );
     assert!(text_of(&echo(&gateway, "some nasty words").await).contains("MODERATION"));
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+    // What one tool may hear, another need not.
+    let arguments = json!({"text": "kind words here"});
+    let other = tool_call(&gateway.url("server"), &json!(1), "other", arguments);
+    other.send().await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
     serving.abort();
 }
 
