@@ -1,4 +1,4 @@
-"""An MCP server on PyPI `fastmcp` whose tool says what the environment tells it to, for the tests of pinning.
+"""An MCP server on PyPI `fastmcp` whose tool says what the environment tells it to, for the tests of guardrails.
 
 `DESCRIPTION` is the description of its tool, `ANSWER` what the tool answers. Prints `listening on URL`.
 """
@@ -9,6 +9,7 @@ import sys
 
 import uvicorn
 from fastmcp import FastMCP
+from fastmcp.tools import ToolResult
 
 mcp = FastMCP("changing", version="1.0.0")
 
@@ -16,6 +17,18 @@ mcp = FastMCP("changing", version="1.0.0")
 @mcp.tool(description=os.environ["DESCRIPTION"])
 def look_up(name: str) -> str:
     return os.environ.get("ANSWER", "nothing")
+
+
+@mcp.tool
+def typed() -> dict[str, int]:
+    """A number in a result that follows a schema."""
+    return {"card": 4111111111111111}
+
+
+@mcp.tool(output_schema=None)
+def untyped() -> ToolResult:
+    """The same number in a result that follows none."""
+    return ToolResult(content=[], structured_content={"card": 4111111111111111})
 
 
 @mcp.tool

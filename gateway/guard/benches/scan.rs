@@ -1,37 +1,85 @@
-//! What scanning costs: `cargo bench -p gantry-guard --bench scan`.
+//! What scanning costs: `cargo bench -p gantry-guard`.
 //!
-//! Prints the best of several rounds; on a shared machine the minimum is the uncontended cost. The second table holds
-//! the engines beside each other, tier by tier: literals, and shapes of digits.
+//! Time and bytes a second of one pass over the labelled sample, of single messages by size and of
+//! the worst that we could think of; then the engines beside each other, tier by tier. For the cost
+//! of one message of the sample, its pass is divided by the number that its name says.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a failed expectation ends the measurement"
 )]
 
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, path::Path, process::Command, time::Duration};
 
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gantry_guard::{
     Limits, Scanner, Wanted,
     database::{Database, Pattern},
     redact,
 };
 
-const ROUNDS: usize = 60;
-const ROUND_NS: u128 = 2_000_000;
+criterion_main!(benches);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2));
+    targets = compiling, sample, messages, engines
+}
 
-/// Nanoseconds of one run, the best of all rounds.
-fn best(mut work: impl FnMut()) -> f64 {
-    let started = Instant::now();
-    work();
-    let once = started.elapsed().as_nanos().max(1);
-    let runs = u32::try_from((ROUND_NS / once).clamp(1, 100_000)).unwrap();
-    let round = |_| {
-        let started = Instant::now();
-        (0..runs).for_each(|_| work());
-        started.elapsed().as_nanos() as f64 / f64::from(runs)
+fn scanner() -> Scanner {
+    Scanner::compile(&[], Limits::default(), Wanted::default()).unwrap()
+}
+
+/// As the gateway does it: everything is looked for, and what is found is replaced.
+fn redact(scanner: &Scanner, message: &[u8]) {
+    let scan = scanner.scan(black_box(message)).unwrap();
+    black_box(redact::placeholders(&scan));
+}
+
+fn compiling(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("compiling");
+    group.sample_size(10);
+    group.bench_function("all patterns", |bencher| bencher.iter(scanner));
+}
+
+/// The messages of the labelled sample, as they are on the wire.
+fn sample_messages() -> Vec<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proxy/tests/guard/messages.jsonl.xz");
+    let unpacked = Command::new("xz")
+        .args(["--decompress", "--stdout"])
+        .arg(path)
+        .output();
+    let unpacked = unpacked.unwrap_or_else(|error| panic!("cannot run xz: {error}"));
+    assert!(unpacked.status.success());
+    let lines = unpacked.stdout.split(|byte| *byte == b'\n');
+    let wire = |line: &[u8]| {
+        let row: serde_json::Value = serde_json::from_slice(line).unwrap();
+        row["wire"].as_str().unwrap().as_bytes().to_vec()
     };
-    (0..ROUNDS).map(round).fold(f64::MAX, f64::min)
+    lines.filter(|line| !line.is_empty()).map(wire).collect()
+}
+
+fn sample(criterion: &mut Criterion) {
+    let (scanner, messages) = (scanner(), sample_messages());
+    let bytes = messages.iter().map(Vec::len).sum::<usize>();
+    let mut group = criterion.benchmark_group("sample");
+    group.throughput(Throughput::BytesDecimal(bytes as u64));
+    let name = format!(
+        "{} messages of {} bytes on average",
+        messages.len(),
+        bytes / messages.len()
+    );
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            messages
+                .iter()
+                .for_each(|message| redact(&scanner, message))
+        });
+    });
 }
 
 /// Words, numbers and a little that is found, as tools answer.
@@ -65,23 +113,19 @@ fn rows(bytes: usize) -> Vec<u8> {
         .into_bytes()
 }
 
-fn main() {
-    let compiled = Instant::now();
-    let scanner = Scanner::compile(&[], Limits::default(), Wanted::default()).unwrap();
-    println!(
-        "compiling the patterns: {:.0} ms\n",
-        compiled.elapsed().as_secs_f64() * 1e3
-    );
-    println!("| message | bytes | µs | MB/s |\n|---|---|---|---|");
-    let secret = "token=abc ".repeat(1600);
+fn messages(criterion: &mut Criterion) {
+    let scanner = scanner();
+    let mut group = criterion.benchmark_group("message");
     for (name, message) in [
         ("small", answer("ok")),
         ("1 KB text", answer(&prose(1000, false))),
         ("1 KB text with findings", answer(&prose(1000, true))),
+        ("1 KB rows", rows(1000)),
         ("16 KB text", answer(&prose(16_000, false))),
         ("16 KB text with findings", answer(&prose(16_000, true))),
         ("16 KB rows", rows(16_000)),
         ("1 MB text", answer(&prose(1_000_000, false))),
+        ("1 MB text with findings", answer(&prose(1_000_000, true))),
         ("1 MB rows", rows(1_000_000)),
         (
             "worst: digits in pairs",
@@ -98,93 +142,74 @@ fn main() {
         ),
         ("worst: escapes", answer(&"\\u0041%41&#65;".repeat(1100))),
         ("worst: at signs", answer(&"@a.b".repeat(4000))),
-        ("worst: keywords", answer(&secret)),
+        ("worst: keywords", answer(&"token=abc ".repeat(1600))),
     ] {
-        let nanos = best(|| {
-            let scan = scanner.scan(black_box(&message)).unwrap();
-            black_box(redact::placeholders(&scan));
-        });
-        println!(
-            "| {name} | {} | {:.1} | {:.0} |",
-            message.len(),
-            nanos / 1e3,
-            message.len() as f64 * 1e3 / nanos
-        );
+        group.throughput(Throughput::BytesDecimal(message.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| redact(&scanner, &message)));
     }
-    engines();
 }
 
+const LITERALS: &[&str] = &[
+    "ghp_",
+    "AKIA",
+    "xoxb-",
+    "sk_live_",
+    "glpat-",
+    "npm_",
+    "hvs\\.",
+    "eyJ",
+    "://",
+    "password",
+    "secret",
+    "api_key",
+    "iban",
+    "passport",
+    "social security",
+];
+const SHAPES: &[&str] = &[
+    r"[0-9]{3}-[0-9]{2}-[0-9]{4}",
+    r"(?:[0-9][ -]?){13,19}",
+    r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}",
+    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}",
+    r"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]",
+];
+
 /// Both engines on the same expressions and text.
-fn engines() {
-    let literals: Vec<String> = [
-        "ghp_",
-        "AKIA",
-        "xoxb-",
-        "sk_live_",
-        "glpat-",
-        "npm_",
-        "hvs\\.",
-        "eyJ",
-        "://",
-        "password",
-        "secret",
-        "api_key",
-        "iban",
-        "passport",
-        "social security",
-    ]
-    .iter()
-    .map(|text| (*text).to_owned())
-    .collect();
-    let shapes: Vec<String> = [
-        r"[0-9]{3}-[0-9]{2}-[0-9]{4}",
-        r"(?:[0-9][ -]?){13,19}",
-        r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){3,7}",
-        r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}",
-        r"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]",
-    ]
-    .iter()
-    .map(|text| (*text).to_owned())
-    .collect();
-    let text = prose(64_000, true);
-    println!("\n| tier, 64 KB of text | Vectorscan µs/KB | regex-automata µs/KB |\n|---|---|---|");
-    for (tier, expressions) in [("literals", literals), ("shapes", shapes)] {
-        let patterns: Vec<Pattern> = expressions
-            .iter()
-            .zip(0..)
-            .map(|(expression, id)| Pattern {
-                id,
-                expression: expression.clone(),
-                caseless: false,
-                utf8: false,
-            })
-            .collect();
+fn engines(criterion: &mut Criterion) {
+    for (tier, expressions) in [("literals", LITERALS), ("shapes", SHAPES)] {
+        let pattern = |(expression, id): (&&str, u32)| Pattern {
+            id,
+            expression: (*expression).to_owned(),
+            caseless: false,
+            utf8: false,
+        };
+        let patterns: Vec<Pattern> = expressions.iter().zip(0..).map(pattern).collect();
         let database = Database::compile(&patterns).unwrap();
-        let set = regex::bytes::Regex::new(
-            &expressions
-                .iter()
-                .map(|expression| format!("(?:{expression})"))
-                .collect::<Vec<_>>()
-                .join("|"),
-        )
-        .unwrap();
-        let vectorscan = best(|| {
-            let mut count = 0;
-            database
-                .pass(black_box(text.as_bytes()), |_, _| {
-                    count += 1;
-                    true
-                })
-                .unwrap();
-            black_box(count);
-        });
-        let automata = best(|| {
-            black_box(set.find_iter(black_box(text.as_bytes())).count());
-        });
-        println!(
-            "| {tier} | {:.2} | {:.2} |",
-            vectorscan / 64e3,
-            automata / 64e3
-        );
+        // The engine of crate `regex` is that of `regex-automata`, with its prefilters.
+        let all = expressions
+            .iter()
+            .map(|one| format!("(?:{one})"))
+            .collect::<Vec<_>>();
+        let automata = regex::bytes::Regex::new(&all.join("|")).unwrap();
+        let mut group = criterion.benchmark_group(tier);
+        for (size, bytes) in [("1 KB", 1000), ("16 KB", 16_000), ("1 MB", 1_000_000)] {
+            let text = prose(bytes, true);
+            let text = text.as_bytes();
+            group.throughput(Throughput::BytesDecimal(bytes as u64));
+            group.bench_function(format!("vectorscan, {size}"), |bencher| {
+                bencher.iter(|| {
+                    let mut count = 0;
+                    let count_on = |_, _| {
+                        count += 1;
+                        true
+                    };
+                    database.pass(black_box(text), count_on).unwrap();
+                    count
+                });
+            });
+            group.bench_function(format!("regex-automata, {size}"), |bencher| {
+                bencher.iter(|| automata.find_iter(black_box(text)).count());
+            });
+        }
     }
 }

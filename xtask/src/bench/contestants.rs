@@ -28,17 +28,23 @@ const GANTRY_SPOOL: &str = "gantry-spool";
 const GANTRY: &str = "gantry";
 /// As `gantry-spool`, with callers that show tokens, and as many rules of access and limits as a large site has.
 const GANTRY_RULES: &str = "gantry-rules";
-pub(crate) const NAMES: [&str; 6] = [
+/// As `gantry-spool`, with guardrails on every message, both ways.
+const GANTRY_GUARD: &str = "gantry-guard";
+pub(crate) const NAMES: [&str; 7] = [
     DIRECT,
     PASS_THROUGH,
     GANTRY_UNRECORDED,
     GANTRY_SPOOL,
     GANTRY_RULES,
+    GANTRY_GUARD,
     GANTRY,
 ];
 
 /// Rules of `gantry-rules`, of access and of limits each: all but a few of them are about other tools and agents.
 const RULES: usize = 500;
+
+/// The `guardrails` of `gantry-guard`.
+const GUARDRAILS: &str = "guardrails: {pii: redact, secrets: block}\n";
 
 const STORE: &str = "store";
 
@@ -56,7 +62,7 @@ pub(crate) fn packages(left_out: &BTreeSet<&str>) -> &'static [&'static str] {
     let kept = |name| !left_out.contains(name);
     if kept(GANTRY) {
         &["gantry-loadtest", "gantry", "gantry-store"]
-    } else if [GANTRY_UNRECORDED, GANTRY_SPOOL, GANTRY_RULES]
+    } else if [GANTRY_UNRECORDED, GANTRY_SPOOL, GANTRY_RULES, GANTRY_GUARD]
         .into_iter()
         .any(kept)
     {
@@ -116,7 +122,7 @@ impl Field {
         for name in NAMES.into_iter().filter(|name| !left_out.contains(name)) {
             match name {
                 PASS_THROUGH => field.enter_pass_through()?,
-                GANTRY_UNRECORDED | GANTRY_SPOOL | GANTRY_RULES => {
+                GANTRY_UNRECORDED | GANTRY_SPOOL | GANTRY_RULES | GANTRY_GUARD => {
                     field.enter_gantry(name, None)?
                 }
                 GANTRY => {
@@ -163,7 +169,13 @@ impl Field {
     /// Ends all programs, and removes what they stored; their logs and configurations stay.
     pub(crate) fn leave(self) -> Result<()> {
         drop(self.cast);
-        let gantries = [GANTRY, GANTRY_SPOOL, GANTRY_RULES, GANTRY_UNRECORDED];
+        let gantries = [
+            GANTRY,
+            GANTRY_SPOOL,
+            GANTRY_RULES,
+            GANTRY_GUARD,
+            GANTRY_UNRECORDED,
+        ];
         for folder in std::iter::once(STORE)
             .chain(gantries)
             .map(|name| self.out.join(name))
@@ -203,6 +215,9 @@ impl Field {
             text += &known.auth(&resource);
             text += &rules();
             caller = Some(known);
+        }
+        if name == GANTRY_GUARD {
+            text += GUARDRAILS;
         }
         fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
         let gantry = self.bins.join("gantry");

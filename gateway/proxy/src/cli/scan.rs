@@ -191,6 +191,7 @@ fn answer(
         subject: subject.as_deref(),
         agent: "",
         teams: &[],
+        untyped: false,
     };
     match guardrails.act(&scope, message) {
         Ok(acted) => {

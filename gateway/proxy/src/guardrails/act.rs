@@ -76,7 +76,7 @@ pub(super) fn act<'a>(
                 start: finding.start,
                 end: finding.end,
                 text,
-                number: number(&pointer),
+                number: number(&pointer, scope),
             });
         }
         let evidence = Evidence {
@@ -185,9 +185,9 @@ fn masked(value: &[u8]) -> String {
     format!("{}{shown}", "*".repeat(hidden.min(32)))
 }
 
-/// A number stays one where a schema may ask for it.
-fn number(pointer: &str) -> Number {
-    if pointer.starts_with("/result/structuredContent/") {
+/// A number stays one where a schema may ask for it: clients check what a tool answers.
+fn number(pointer: &str, scope: &Scope<'_>) -> Number {
+    if !scope.untyped && pointer.starts_with("/result/structuredContent/") {
         Number::Zero
     } else {
         Number::Text

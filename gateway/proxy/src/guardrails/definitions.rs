@@ -262,6 +262,7 @@ mod tests {
             subject: None,
             agent: "",
             teams: &[],
+            untyped: false,
         }
     }
 

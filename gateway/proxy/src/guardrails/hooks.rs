@@ -156,7 +156,7 @@ impl Hooks {
 
 impl Classifier {
     async fn ask(&self, scope: &Scope<'_>, text: &str) -> Result<Verdict, HookError> {
-        let key: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let key = question(scope, text);
         {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((verdict, since)) = state.answers.get(&key)
@@ -193,12 +193,7 @@ impl Classifier {
     }
 
     async fn post(&self, scope: &Scope<'_>, text: &str) -> Result<Verdict, HookError> {
-        let direction = if scope.direction == Direction::Request {
-            "request"
-        } else {
-            "response"
-        };
-        let body = serde_json::json!({"text": text, "direction": direction, "server": scope.server, "tool": scope.subject});
+        let body = serde_json::json!({"text": text, "direction": direction(scope), "server": scope.server, "tool": scope.subject});
         let request = self
             .client
             .post(self.hook.url.clone())
@@ -214,6 +209,25 @@ impl Classifier {
         }
         Ok(serde_json::from_slice(&bytes)?)
     }
+}
+
+fn direction(scope: &Scope<'_>) -> &'static str {
+    match scope.direction {
+        Direction::Request => "request",
+        _ => "response",
+    }
+}
+
+/// What an answer is remembered by: all that the classifier is told. What it allows one tool to hear, it
+/// need not allow another.
+fn question(scope: &Scope<'_>, text: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let subject = scope.subject.unwrap_or_default();
+    for part in [direction(scope), scope.server, subject, text] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
 }
 
 /// The texts of a message that say something: strings with a space in them.

@@ -1,7 +1,7 @@
 //! What may pass.
 //!
-//! [`Screened`] is the only form in which the upstream side takes a message; [`screen`] is its
-//! only constructor. Headers are part of it, since they mirror the message's parameters: what is
+//! [`Screened`] is the only form in which the upstream side takes a message; [`screen`] makes it of a
+//! caller's, [`Screened::declining`] of a block, in which nothing is a caller's. Headers are part of it, since they mirror the message's parameters: what is
 //! redacted in one is redacted in the other. Answers go through [`Guardrails::answer`], message by
 //! message. Both are pure; what asks somebody else is in [`hooks`].
 //!
@@ -25,7 +25,8 @@ use std::{
 
 use bytes::Bytes;
 use gantry_guard::{ScanError, Scanner};
-use http::HeaderMap;
+use gantry_mcp::headers::PROTOCOL_VERSION;
+use http::{HeaderMap, HeaderValue, header};
 
 pub use act::Acted;
 pub use compile::GuardrailsError;
@@ -43,7 +44,7 @@ use vault::Vault;
 pub const BLOCKED: i64 = 403;
 
 /// How long the scan of one message may take. A message that takes longer is not scanned, and does
-/// not pass unless `on_error` says so. The largest message takes a third of it.
+/// not pass unless `on_error` says so.
 const SCAN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The guardrails of one configuration. Cheap to clone.
@@ -70,6 +71,28 @@ pub struct Screened {
 }
 
 impl Screened {
+    /// What the server is told whose own request, or the answer to it, was blocked: an error to the
+    /// request with this id (its JSON text). `revision` is that of the session.
+    pub fn declining(blocked: &Blocked, id: &str, revision: Option<HeaderValue>) -> Self {
+        let mut headers = HeaderMap::new();
+        let json = HeaderValue::from_static("application/json");
+        let both = HeaderValue::from_static("application/json, text/event-stream");
+        headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(header::ACCEPT, both);
+        if let Some(revision) = revision {
+            headers.insert(PROTOCOL_VERSION, revision);
+        }
+        // What goes to a client is an answer, but for what the server asks of it.
+        let what = if blocked.request { "answer" } else { "request" };
+        let text = blocked.about(what);
+        let error = gantry_mcp::jsonrpc::error(Some(id), BLOCKED, &text, Some(&blocked.data()));
+        Self {
+            headers,
+            body: Bytes::from(error),
+            report: Report::default(),
+        }
+    }
+
     /// The message's length in bytes.
     pub fn body_bytes(&self) -> usize {
         self.body.len()
@@ -126,14 +149,17 @@ impl Blocked {
 impl Blocked {
     /// The public text: what was found, never the value.
     pub fn text(&self) -> String {
-        let way = if self.request { "request" } else { "answer" };
+        self.about(if self.request { "request" } else { "answer" })
+    }
+
+    fn about(&self, what: &str) -> String {
         let kinds = if self.kinds.is_empty() {
             "a message that cannot be inspected".to_owned()
         } else {
             self.kinds.join(", ")
         };
         format!(
-            "[blocked by policy: the {way} holds {kinds} (rule {})]",
+            "[blocked by policy: the {what} holds {kinds} (rule {})]",
             self.rule
         )
     }

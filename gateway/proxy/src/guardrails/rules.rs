@@ -19,6 +19,8 @@ pub struct Scope<'a> {
     pub agent: &'a str,
     /// The caller's teams.
     pub teams: &'a [String],
+    /// The tool is known to have no output schema. Where nothing is known, it may have one.
+    pub untyped: bool,
 }
 
 /// The rules of one configuration.

@@ -3,16 +3,22 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Gateway, Refusal, Reviewed, Trail};
+use super::{Gateway, Refusal, Reviewed, Trail, decline::Decline};
 use crate::{
     config::guardrails::Direction,
-    guardrails::{Blocked, Report, Scope},
+    guardrails::{Blocked, Guardrails, Report, Scope},
     policy::{Asked, Object, Permit},
+    routing::Target,
 };
 
 /// The call that a message belongs to.
 #[derive(Debug)]
 pub struct Inspection {
+    guardrails: Guardrails,
+    /// The way to a server that asks something itself; `None` outside of sessions.
+    decline: Option<Decline>,
+    /// The tool's results are known to follow no schema.
+    untyped: bool,
     server: String,
     method: String,
     subject: Option<String>,
@@ -29,12 +35,39 @@ impl Inspection {
             _ => None,
         };
         gateway.guardrails.is_in_force().then(|| Self {
+            guardrails: gateway.guardrails.clone(),
+            decline: None,
+            untyped: false,
             server: server.to_owned(),
             method: asked.method.to_owned(),
             subject: subject.map(str::to_owned),
             agent: caller.agent().to_owned(),
             teams: caller.teams().to_vec(),
         })
+    }
+
+    /// Of a tool call at `server`.
+    #[cfg(test)]
+    pub(super) fn by(guardrails: Guardrails) -> Self {
+        Self {
+            guardrails,
+            decline: None,
+            untyped: false,
+            server: "server".to_owned(),
+            method: "tools/call".to_owned(),
+            subject: Some("tool".to_owned()),
+            agent: String::new(),
+            teams: Vec::new(),
+        }
+    }
+
+    /// With what is known of the server that answers, and a way to tell it what was blocked of its
+    /// own requests.
+    pub fn answered_by(mut self, target: &Target, decline: Option<Decline>) -> Self {
+        let subject = self.subject.as_deref();
+        self.untyped = subject.is_some_and(|tool| target.is_untyped(tool));
+        self.decline = decline;
+        self
     }
 
     /// The scope of what goes to the server.
@@ -50,6 +83,7 @@ impl Inspection {
             subject: self.subject.as_deref(),
             agent: &self.agent,
             teams: &self.teams,
+            untyped: self.untyped,
         }
     }
 
@@ -59,7 +93,6 @@ impl Inspection {
     /// The [`Refusal`] that is given instead of the rest of the answer.
     pub async fn message(
         &self,
-        gateway: &Gateway,
         mut trail: Option<&mut Trail>,
         json: &[u8],
     ) -> Result<Reviewed, Refusal> {
@@ -69,20 +102,20 @@ impl Inspection {
                 trail.screened(true, report);
             }
         };
-        let acted = match gateway.guardrails.act(&scope, json) {
+        let acted = match self.guardrails.act(&scope, json) {
             Ok(acted) => acted,
             Err(blocked) => {
                 note(&blocked.report);
-                return Ok(instead(&blocked, json));
+                return Ok(self.instead(&blocked, json).await);
             }
         };
         note(&acted.report);
-        if let Some(hooks) = gateway.guardrails.hooks() {
+        if let Some(hooks) = self.guardrails.hooks() {
             let mut report = Report::default();
             let judged = hooks.judge(&scope, &acted.message, &mut report).await;
             if let Err(blocked) = judged {
                 note(&blocked.report);
-                return Ok(instead(&blocked, json));
+                return Ok(self.instead(&blocked, json).await);
             }
             note(&report);
         }
@@ -90,6 +123,28 @@ impl Inspection {
             std::borrow::Cow::Borrowed(_) => Reviewed::Kept,
             std::borrow::Cow::Owned(changed) => Reviewed::Replaced(changed),
         })
+    }
+
+    /// What stands in the place of a blocked message: an answer for a response, nothing for what the
+    /// server said on its own account. Where that was a request, the server gets the answer.
+    async fn instead(&self, blocked: &Blocked, json: &[u8]) -> Reviewed {
+        match serde_json::from_slice::<Envelope<'_>>(json) {
+            Ok(Envelope {
+                id: Some(id),
+                method: None,
+            }) => Reviewed::Replaced(blocked.message(Some(id.get()))),
+            Ok(Envelope {
+                id,
+                method: Some(_),
+            }) => {
+                if let (Some(id), Some(decline)) = (id, &self.decline) {
+                    decline.send(blocked, id.get()).await;
+                }
+                Reviewed::Dropped
+            }
+            // What cannot be read is answered without an id: its caller is not left waiting.
+            _ => Reviewed::Replaced(blocked.message(None)),
+        }
     }
 }
 
@@ -99,20 +154,4 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Option<&'a RawValue>,
-}
-
-/// What stands in the place of a blocked message: an answer for a response, nothing for what the
-/// server said on its own account.
-fn instead(blocked: &Blocked, json: &[u8]) -> Reviewed {
-    match serde_json::from_slice::<Envelope<'_>>(json) {
-        Ok(Envelope {
-            id: Some(id),
-            method: None,
-        }) => Reviewed::Replaced(blocked.message(Some(id.get()))),
-        Ok(Envelope {
-            method: Some(_), ..
-        }) => Reviewed::Dropped,
-        // What cannot be read is answered without an id: its caller is not left waiting.
-        _ => Reviewed::Replaced(blocked.message(None)),
-    }
 }

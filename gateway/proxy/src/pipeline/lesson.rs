@@ -1,4 +1,5 @@
-//! What lists of tools say about the tools, for whoever has to know whether a call may be repeated.
+//! What lists of tools say about the tools, for whoever has to know whether a call may be repeated, and
+//! whether its result follows a schema.
 //!
 //! It reads along as a list passes, from a copy of the bytes: it changes nothing and delays nothing,
 //! and what it cannot read it leaves.
@@ -10,9 +11,9 @@ use gantry_mcp::{
     answer::Format,
     messages::{Messages, Part},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
-use crate::routing::{Server, Target};
+use crate::routing::{Server, Target, Traits};
 
 /// The largest list that is read.
 const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -46,6 +47,8 @@ struct Tool {
     name: String,
     #[serde(default)]
     annotations: Annotations,
+    #[serde(rename = "outputSchema")]
+    output_schema: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -98,10 +101,13 @@ impl Listening {
             return;
         };
         let Lesson { server, version } = &self.lesson;
-        for Tool { name, annotations } in tools {
-            let read_only = annotations.read_only_hint == Some(true);
-            let idempotent = annotations.idempotent_hint == Some(true);
-            server.learn(version, &name, read_only, idempotent);
+        for tool in tools {
+            let traits = Traits {
+                read_only: tool.annotations.read_only_hint == Some(true),
+                idempotent: tool.annotations.idempotent_hint == Some(true),
+                typed: tool.output_schema.is_some(),
+            };
+            server.learn(version, &tool.name, traits);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! fact per stage and is closed exactly once, into the record. Nothing here opens a socket.
 
 mod canary;
+mod decline;
 mod gateway;
 mod inspection;
 mod lesson;

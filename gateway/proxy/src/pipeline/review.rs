@@ -6,7 +6,7 @@
 
 use gantry_mcp::{headers::Era, listing::Unclear};
 
-use super::{Gateway, Inspection, Refusal, Trail};
+use super::{Inspection, Refusal, Trail};
 use crate::policy::{
     Asked, Permit, View,
     listing::{self, Shown},
@@ -69,6 +69,15 @@ impl Review {
         (view.is_some() || inspection.is_some()).then_some(Self { view, inspection })
     }
 
+    /// By guardrails alone.
+    #[cfg(test)]
+    pub(crate) fn by(guardrails: crate::guardrails::Guardrails) -> Self {
+        Self {
+            view: None,
+            inspection: Some(Inspection::by(guardrails)),
+        }
+    }
+
     /// Reviews one message, as JSON text that nobody has checked. `trail` is the call's, as long as
     /// it is open: messages behind the response are reviewed like any other.
     ///
@@ -76,13 +85,12 @@ impl Review {
     /// The [`Refusal`] that is given instead of the rest of the answer.
     pub async fn message(
         &mut self,
-        gateway: &Gateway,
         trail: Option<&mut Trail>,
         json: &[u8],
     ) -> Result<Reviewed, Refusal> {
         // Guardrails first: a definition's hash is that of what the server said.
         let inspected = match &self.inspection {
-            Some(inspection) => inspection.message(gateway, trail, json).await?,
+            Some(inspection) => inspection.message(trail, json).await?,
             None => Reviewed::Kept,
         };
         let left: &[u8] = match &inspected {

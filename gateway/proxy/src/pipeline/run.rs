@@ -17,7 +17,9 @@ use gantry_mcp::{
 use http::StatusCode;
 
 use super::{
-    Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail, mirror,
+    Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail,
+    decline::{self, Decline},
+    mirror,
     request::mirrored,
     settle::intend,
     usage::{self, Usage},
@@ -137,6 +139,7 @@ pub async fn run(
     trail.passed(Phase::RateLimit);
     let inspection = Inspection::of(gateway, &permit, server.name(), &asked);
     let carried = trail.carry(&body, call.as_ref());
+    let revision = headers.get(headers::PROTOCOL_VERSION).cloned();
     let screened = screen(
         gateway,
         trail,
@@ -145,8 +148,29 @@ pub async fn run(
         headers,
         carried,
     )
-    .await?;
-    let review = Review::of(&permit, &asked, era, inspection);
+    .await;
+    let screened = match (screened, &call) {
+        (Ok(screened), _) => screened,
+        // The server waits for what it has asked, whoever may not answer.
+        (Err(Refusal::Blocked(blocked)), Some(Frame::Response(reply))) => {
+            if let Some(id) = &reply.id {
+                let (about, revision) = ((&blocked, id.as_raw()), revision.as_ref());
+                let traceparent = trail.traceparent();
+                decline::answer(
+                    gateway,
+                    server,
+                    &permit,
+                    claim,
+                    revision,
+                    traceparent,
+                    about,
+                )
+                .await;
+            }
+            return Err(blocked.into());
+        }
+        (Err(refusal), _) => return Err(refusal),
+    };
     trail.passed(Phase::GuardIn);
     let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
     trail.routed(&target);
@@ -169,6 +193,9 @@ pub async fn run(
         intend(gateway, trail).await?;
     }
     trail.sending();
+    let decline = Decline::to(gateway, &target, &own, revision.as_ref());
+    let inspection = inspection.map(|inspection| inspection.answered_by(&target, decline));
+    let review = Review::of(&permit, &asked, era, inspection);
     let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
     let original = target
         .mirrored(asked.method, asked.tool(), rand::random())

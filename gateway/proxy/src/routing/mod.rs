@@ -20,7 +20,7 @@ use crate::{config::Checked, guardrails::Screened, policy::Permit};
 pub use canary::{Breach, Figures, Measure};
 pub use seal::{Binding, Seals, Session, UnknownSession};
 pub use server::{Server, Timeouts};
-pub use version::Version;
+pub use version::{Traits, Version};
 
 /// The header that carries a session's id.
 pub const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -201,6 +201,11 @@ impl Target {
     pub fn writes(&self, method: &str, tool: Option<&str>) -> bool {
         Method::parse(method) == Some(Method::ToolsCall)
             && tool.is_none_or(|tool| !self.version().reads_only(tool))
+    }
+
+    /// Whether the results of a tool are known to follow no output schema.
+    pub fn is_untyped(&self, tool: &str) -> bool {
+        self.version().is_untyped(tool)
     }
 
     /// Whether the revision of the call has sessions.

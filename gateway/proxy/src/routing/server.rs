@@ -11,7 +11,7 @@ use http::HeaderMap;
 
 use super::{
     canary::{Breach, Watch},
-    version::{self, Version},
+    version::{self, Traits, Version},
 };
 use crate::{
     auth::Caller,
@@ -111,9 +111,9 @@ impl Server {
 
     /// Keeps what a version's tool says about itself: whether it changes nothing, whether calling it
     /// twice does no more than calling it once.
-    pub fn learn(&self, version: &str, tool: &str, read_only: bool, idempotent: bool) {
+    pub fn learn(&self, version: &str, tool: &str, traits: Traits) {
         if let Some(version) = self.find_version(version) {
-            version.learn(tool, read_only, idempotent);
+            version.learn(tool, traits);
         }
     }
 

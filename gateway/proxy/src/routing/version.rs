@@ -32,6 +32,18 @@ pub struct Version {
 struct Learned {
     read_only: HashSet<String>,
     idempotent: HashSet<String>,
+    untyped: HashSet<String>,
+}
+
+/// What a tool says about itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traits {
+    /// It changes nothing.
+    pub read_only: bool,
+    /// Calling it twice does no more than calling it once.
+    pub idempotent: bool,
+    /// Its results follow an output schema.
+    pub typed: bool,
 }
 
 impl Version {
@@ -76,12 +88,13 @@ impl Version {
     }
 
     /// Keeps what a tool says about itself.
-    pub(super) fn learn(&self, tool: &str, read_only: bool, idempotent: bool) {
+    pub(super) fn learn(&self, tool: &str, traits: Traits) {
         let Ok(mut learned) = self.learned.write() else {
             return;
         };
-        keep(&mut learned.read_only, tool, read_only);
-        keep(&mut learned.idempotent, tool, idempotent);
+        keep(&mut learned.read_only, tool, traits.read_only);
+        keep(&mut learned.idempotent, tool, traits.idempotent);
+        keep(&mut learned.untyped, tool, !traits.typed);
     }
 
     /// Whether a tool has said that it changes nothing.
@@ -96,6 +109,12 @@ impl Version {
         learned.is_ok_and(|learned| {
             learned.read_only.contains(tool) || learned.idempotent.contains(tool)
         })
+    }
+
+    /// Whether a tool has been listed without an output schema.
+    pub(super) fn is_untyped(&self, tool: &str) -> bool {
+        let learned = self.learned.read();
+        learned.is_ok_and(|learned| learned.untyped.contains(tool))
     }
 
     /// The smaller, the better. Its distribution is exponential with the weight as its rate, so that
@@ -209,15 +228,26 @@ mod tests {
     #[test]
     fn annotations_are_learned_and_unlearned() {
         let version = Version::new("v1", 1, None);
-        version.learn("get", true, false);
-        version.learn("put", false, true);
+        let get = Traits {
+            read_only: true,
+            typed: true,
+            ..Traits::default()
+        };
+        let put = Traits {
+            idempotent: true,
+            ..Traits::default()
+        };
+        version.learn("get", get);
+        version.learn("put", put);
+        assert!(version.is_untyped("put") && !version.is_untyped("get"));
+        assert!(!version.is_untyped("never listed"));
         assert!(version.reads_only("get") && version.repeats("get"));
         assert!(!version.reads_only("put") && version.repeats("put"));
         let next = Version::new("v1", 5, Some(&version));
-        next.learn("get", false, false);
+        next.learn("get", Traits::default());
         assert!(!version.repeats("get"));
         for tool in 0..2 * TOOLS_MAX {
-            version.learn(&tool.to_string(), true, false);
+            version.learn(&tool.to_string(), get);
         }
         assert_eq!(version.learned.read().unwrap().read_only.len(), TOOLS_MAX);
     }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use pingora_core::{connectors::http::Connector, upstreams::peer::HttpPeer};
 use pingora_timeout::fast_timeout::fast_timeout;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     Copy, Exchange, Failed, OwnHeaders, Pools, Verb,
@@ -159,6 +160,35 @@ impl Upstream {
         screened: Screened,
         own: &OwnHeaders,
     ) -> Result<Copy, Failed> {
+        let (answering, room) = self.once(pools, target, screened, own).await?;
+        let server = target.server().name().to_string();
+        Ok(Copy::new(answering, server, room))
+    }
+
+    /// Tells the server of a session something that is nobody's call either, at the endpoint where
+    /// the session lives, and gives the answer's status.
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn tell(
+        self: &Arc<Self>,
+        pools: &Pools,
+        target: &Target,
+        screened: Screened,
+        own: &OwnHeaders,
+    ) -> Result<StatusCode, Failed> {
+        let (answering, _room) = self.once(pools, target, screened, own).await?;
+        Ok(answering.status())
+    }
+
+    /// Sends a message of nobody's and waits for the head of the answer.
+    async fn once(
+        self: &Arc<Self>,
+        pools: &Pools,
+        target: &Target,
+        screened: Screened,
+        own: &OwnHeaders,
+    ) -> Result<(Answering, OwnedSemaphorePermit), Failed> {
         let server = || target.server().name().to_string();
         let (serving, pool) = pools
             .of(target)
@@ -181,11 +211,15 @@ impl Upstream {
             body,
             own,
         };
-        let answering = call.send_anywhere(&mut Effort::default()).await?;
+        let mut effort = Effort::default();
+        let answering = match target.session() {
+            Some(session) => call.send_to_session(session, &mut effort).await?,
+            None => call.send_anywhere(&mut effort).await?,
+        };
         if !is_trouble(answering.status()) {
             pool.report(&answering.endpoint, Went::Well, Instant::now());
         }
-        Ok(Copy::new(answering, server(), room))
+        Ok((answering, room))
     }
 
     pub(super) async fn connect(

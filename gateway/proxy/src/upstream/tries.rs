@@ -61,7 +61,7 @@ impl Call<'_> {
     }
 
     /// A session lives on one endpoint: there is no other one to try.
-    async fn send_to_session(
+    pub(super) async fn send_to_session(
         &self,
         session: &Session,
         effort: &mut Effort,

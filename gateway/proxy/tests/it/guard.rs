@@ -1,16 +1,17 @@
 //! Guardrails: what passes, what is rewritten, what is stopped, and what is written down about it.
 
-use std::{path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command, time::Duration};
 
-use gantry_loadtest::fixture;
+use gantry_loadtest::fixture as server;
 use serde_json::{Value, json};
 
 use crate::{
-    gateway::{Gateway, Store, client},
+    gateway::{Gateway, Store, client, fixture},
     message::{answer_of, modern_body, post, tool_call},
     peer::{changing_server, python},
     process::free_address,
     raw::Raw,
+    traffic::Session,
 };
 
 fn before(url: &str, guardrails: &str) -> Gateway {
@@ -33,7 +34,7 @@ fn text_of(answer: &Value) -> &str {
 
 #[tokio::test]
 async fn personal_data_is_redacted_on_its_way_out() {
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let gateway = before(&fixture.url(), "{pii: redact, secrets: block}");
     let answer = echo(&gateway, "write to jane@example.org, said Zoë").await;
     assert_eq!(text_of(&answer), "write to [EMAIL], said Zoë");
@@ -43,7 +44,7 @@ async fn personal_data_is_redacted_on_its_way_out() {
 
 #[tokio::test]
 async fn a_secret_stops_a_call_in_a_way_that_a_model_can_read() {
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let gateway = before(&fixture.url(), "{secrets: block}");
     let secret = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
     let answer = echo(&gateway, &format!("my token is {secret}")).await;
@@ -64,7 +65,7 @@ async fn a_secret_stops_a_call_in_a_way_that_a_model_can_read() {
 #[tokio::test]
 async fn what_is_found_is_in_the_record_and_the_value_is_not() {
     let store = Store::start().await;
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let gateway = Gateway::start(&format!(
         "servers: {{server: {{url: '{}'}}}}\n{}\nguardrails: {{pii: monitor, kinds: {{EMAIL: mask}}}}",
         fixture.url(),
@@ -126,7 +127,7 @@ async fn a_header_that_mirrors_an_argument_is_rewritten_with_it() {
 
 #[tokio::test]
 async fn a_token_comes_back_as_its_value_only_where_a_rule_says_so() {
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let rules = "{rules: [{kinds: [EMAIL], action: tokenise, direction: response, detokenise: ['server/echo']}]}";
     let gateway = before(&fixture.url(), rules);
     let token = text_of(&echo(&gateway, "jane@example.org").await).to_owned();
@@ -176,7 +177,7 @@ async fn a_definition_that_changed_after_its_approval_is_hidden_and_not_called()
         .iter()
         .filter_map(|tool| tool["name"].as_str())
         .collect();
-    assert_eq!(names, ["steady"]);
+    assert_eq!(names, ["typed", "untyped", "steady"]);
     let id = json!(8);
     let call = tool_call(&gateway.url("server"), &id, "look_up", json!({"name": "x"}));
     let refused = answer_of(&id, &call.send().await.unwrap().text().await.unwrap());
@@ -203,9 +204,127 @@ async fn a_definition_that_changed_after_its_approval_is_hidden_and_not_called()
     drop(poisoned);
 }
 
+/// A call in a session of 2025-11-25 whose tool asks the client; the whole answer to it.
+async fn asking_call(session: &Session, tool: &str, arguments: Value) -> String {
+    let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": {"name": tool, "arguments": arguments}});
+    let answer = session.message(&call).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let whole = tokio::time::timeout(Duration::from_secs(20), answer.text());
+    whole.await.expect("nobody waits").unwrap()
+}
+
+#[tokio::test]
+async fn a_server_whose_question_is_blocked_is_told() {
+    // Sessions live on one of two endpoints: only that one may be told.
+    let fixtures = [fixture(), fixture()];
+    let urls = fixtures
+        .each_ref()
+        .map(|one| format!("'http://{}/mcp'", one.address));
+    let rule = "rules: [{name: no-mail, kinds: [EMAIL], action: block, direction: response}]";
+    let gateway = Gateway::start(&format!(
+        "servers: {{server: {{urls: [{}]}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}\nguardrails: {{{rule}}}",
+        urls.join(", ")
+    ));
+    for (tool, argument) in [("test_sampling", "prompt"), ("test_elicitation", "message")] {
+        for _ in 0..2 {
+            let session = Session::open_with(
+                &gateway.url("server"),
+                json!({"sampling": {}, "elicitation": {}}),
+            )
+            .await;
+            let asked = json!({argument: "write to jane@example.org"});
+            let text = asking_call(&session, tool, asked).await;
+            let answer = answer_of(&json!(7), &text);
+            assert_eq!(answer["result"]["isError"], true, "{text}");
+            let said = text_of(&answer);
+            assert!(
+                said.contains("[blocked by policy: the request holds EMAIL (rule no-mail)]"),
+                "{said}"
+            );
+            assert!(
+                !text.contains("jane") && !text.contains("createMessage"),
+                "{text}"
+            );
+        }
+    }
+    assert!(
+        !gateway.log().contains("does not hear"),
+        "{}",
+        gateway.log()
+    );
+}
+
+#[tokio::test]
+async fn a_server_is_told_when_the_answer_to_its_question_is_blocked() {
+    let server = fixture();
+    let rule = "rules: [{name: no-mail, kinds: [EMAIL], action: block, direction: request}]";
+    let gateway = before(
+        &format!("http://{}/mcp", server.address),
+        &format!("{{{rule}}}"),
+    );
+    let session = Session::open_with(&gateway.url("server"), json!({"sampling": {}})).await;
+    let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": {"name": "test_sampling", "arguments": {"prompt": "who?"}}});
+    let mut answer = session.message(&call).send().await.unwrap();
+    let mut text = String::new();
+    let mut told = false;
+    let reading = async {
+        while let Some(piece) = answer.chunk().await.unwrap() {
+            text.push_str(std::str::from_utf8(&piece).unwrap());
+            let asked = text
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data:")?).ok())
+                .find(|message| message["method"] == "sampling/createMessage");
+            if let Some(asked) = asked.filter(|_| !told) {
+                told = true;
+                let says = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"role": "assistant",
+                    "model": "m", "content": {"type": "text", "text": "jane@example.org"}}});
+                let refused = session.message(&says).send().await.unwrap();
+                assert_eq!(refused.status(), 403);
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading)
+        .await
+        .expect("nobody waits");
+    let said = answer_of(&json!(7), &text);
+    assert!(
+        text_of(&said).contains("[blocked by policy: the answer holds EMAIL (rule no-mail)]"),
+        "{text}"
+    );
+    assert!(!text.contains("jane"), "{text}");
+}
+
+#[tokio::test]
+async fn a_number_stays_one_where_a_schema_asks_for_it() {
+    let port = free_address().port();
+    let _server = changing_server(port, "Looks a customer up.", "found");
+    let gateway = before(&format!("http://127.0.0.1:{port}/mcp"), "{pii: redact}");
+    let structured = async |tool: &str| {
+        let id = json!(1);
+        let call = tool_call(&gateway.url("server"), &id, tool, json!({}));
+        let answer = answer_of(&id, &call.send().await.unwrap().text().await.unwrap());
+        answer["result"]["structuredContent"]["card"].clone()
+    };
+    // Nobody knows whether it has a schema until it has been listed.
+    assert_eq!(structured("untyped").await, 0);
+    let list = modern_body(&json!(7), "tools/list", json!({}));
+    let list = post(&gateway.url("server"))
+        .header("mcp-protocol-version", crate::message::MODERN)
+        .header("mcp-method", "tools/list")
+        .body(list.to_string());
+    assert_eq!(list.send().await.unwrap().status(), 200);
+    assert_eq!(structured("typed").await, 0);
+    let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+    while structured("untyped").await != "[CREDIT_CARD]" {
+        assert!(tokio::time::Instant::now() < patience);
+    }
+}
+
 #[tokio::test]
 async fn a_classifier_that_fails_is_taken_for_what_the_rule_says() {
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let nobody = free_address();
     for (on_error, passes) in [("open", true), ("closed", false)] {
         let hooks = format!(
@@ -219,10 +338,10 @@ async fn a_classifier_that_fails_is_taken_for_what_the_rule_says() {
             "{answer}"
         );
         let counted = "mcp_gateway_guardrail_degraded_total{direction=\"in\"} 1";
-        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        let patience = tokio::time::Instant::now() + Duration::from_secs(10);
         while !gateway.admin("/metrics").await.1.contains(counted) {
             assert!(tokio::time::Instant::now() < patience, "{counted}");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
@@ -245,7 +364,7 @@ async fn a_classifier_is_asked_once_about_a_text_and_its_word_counts() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move { axum::serve(listener, judge).await });
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let gateway = before(
         &fixture.url(),
         &format!(
@@ -262,6 +381,11 @@ async fn a_classifier_is_asked_once_about_a_text_and_its_word_counts() {
     );
     assert!(text_of(&echo(&gateway, "some nasty words").await).contains("MODERATION"));
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+    // What one tool may hear, another need not.
+    let arguments = json!({"text": "kind words here"});
+    let other = tool_call(&gateway.url("server"), &json!(1), "other", arguments);
+    other.send().await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
     serving.abort();
 }
 
@@ -394,7 +518,7 @@ fn the_sample_is_scored_through_a_gateway_in_every_form() {
 
 #[tokio::test]
 async fn a_message_beyond_the_limits_does_not_pass_unseen() {
-    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let fixture = server::start(server::Options::default()).await.unwrap();
     let gateway = before(&fixture.url(), "{pii: redact}");
     // The reader of frames takes 128 levels in all; the scanner as many.
     let deep = format!("{}{}", "[".repeat(126), "]".repeat(126));

@@ -224,10 +224,11 @@ impl Checker<'_> {
     }
 }
 
-/// Compiled patterns by expression and whether case matters. Compiling one takes milliseconds, and each reload tries
-/// all of them again.
-static TRIED: LazyLock<Mutex<HashMap<(String, bool), Arc<Scanner>>>> =
-    LazyLock::new(Mutex::default);
+/// Scanners of one pattern each, by expression and whether case matters.
+type Tried = HashMap<(String, bool), Arc<Scanner>>;
+
+/// Patterns that were compiled before. Compiling one takes milliseconds, and each reload tries all of them again.
+static TRIED: LazyLock<Mutex<Tried>> = LazyLock::new(Mutex::default);
 /// Most patterns that are kept compiled.
 const TRIED_MAX: usize = 1_000;
 

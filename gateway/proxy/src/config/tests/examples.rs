@@ -1,6 +1,6 @@
 use super::*;
 
-const VARIABLES: [(&str, &str); 6] = [
+pub(super) const VARIABLES: [(&str, &str); 6] = [
     ("GANTRY_ADMIN_CREDENTIAL", "correct-horse-battery"),
     ("GANTRY_GUARD_KEY", "a key of thirty-two bytes or more!"),
     ("GANTRY_OAUTH_SECRET", "hunter2"),

@@ -3,27 +3,91 @@
 
 use super::*;
 
-#[test]
-fn any_prefix_and_any_changed_byte_is_answered() {
+/// What ends, begins or bends something wherever it stands in a YAML text.
+const WRONG: [&str; 15] = [
+    "\t", "\"", "'", "{", "]", ":", "&a ", "*a", "!!int ", "\n---\n", "${", "\u{0}", "|", "? ", "é",
+];
+/// What parts of the example speak of: servers, client certificates, tokens to exchange, money.
+const SERVERS: &str = "servers: {orders: {url: 'http://a'}, tickets: {url: 'http://b'}, \
+                       mail: {url: 'http://c'}, crm: {url: 'http://d'}, search: {url: 'http://e'}}\n";
+const TLS: &str =
+    "listen: {address: 127.0.0.1:8080, tls: {cert: tls/gateway.pem, key: tls/gateway.key}}\n";
+const ISSUER: &str = "auth: {resource: 'https://gateway.example.com', \
+                      issuers: [{issuer: 'https://a', jwks: 'https://a/jwks'}]}\n";
+const PRICES: &str =
+    "prices: {currency: USD, books: {a: {valid_from: 2026-01-01, prices: [{per_call: 1}]}}}\n";
+
+/// The example, cut into configurations that are valid each: what a part of it speaks of, and the
+/// part, which is one of the servers, one of the guardrails, or a section. How a part is read
+/// depends on what stands above it in its own section; what a try costs, on the whole text.
+fn parts() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(config_folder().join("everything.yaml")).unwrap();
-    let mut answered = 0;
-    for at in (0..text.len())
-        .step_by(7)
-        .filter(|at| text.is_char_boundary(*at))
-    {
-        let (before, after) = text.split_at(at);
-        let _ = parse_here(before);
-        for wrong in [
-            "\t", "\"", "'", "{", "]", ":", "&a ", "*a", "!!int ", "\n---\n", "${", "\u{0}", "|",
-            "? ", "é",
-        ] {
-            if let Err(faults) = parse_here(&format!("{before}{wrong}{after}")) {
-                assert!(!faults.faults.is_empty());
-                answered += 1;
-            }
+    let sections = cut(&text, "")
+        .into_iter()
+        .filter(|section| !section.starts_with('#'));
+    let split = |section: String| {
+        let (name, rest) = section.split_once('\n').unwrap();
+        let each = |context: String| {
+            let parts = cut(rest, "  ").into_iter();
+            parts
+                .map(|part| (format!("{context}{name}\n"), part))
+                .collect()
+        };
+        match name {
+            "servers:" => each(ISSUER.to_owned()),
+            "guardrails:" => each(SERVERS.to_owned()),
+            "auth:" => vec![(format!("{SERVERS}{TLS}"), section)],
+            "limits:" => vec![(format!("{SERVERS}{PRICES}"), section)],
+            _ => vec![(SERVERS.to_owned(), section)],
+        }
+    };
+    sections.flat_map(split).collect()
+}
+
+/// Cuts a mapping, indented like this, at its keys.
+fn cut(text: &str, indent: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let rest = line.strip_prefix(indent).unwrap_or_default();
+        match parts.last_mut() {
+            Some(part) if !rest.starts_with(char::is_alphabetic) => part.push_str(line),
+            _ => parts.push(line.to_owned()),
         }
     }
-    assert!(answered > text.len(), "{answered}");
+    parts
+}
+
+#[test]
+fn any_prefix_and_any_changed_byte_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    write_certificates(folder.path());
+    let parse = |text: &str| parse_there(text, folder.path(), &examples::VARIABLES);
+    let (mut tried, mut faulty) = (0, 0);
+    let mut answer = |text: &str| {
+        tried += 1;
+        if let Err(faults) = parse(text) {
+            assert!(!faults.faults.is_empty(), "{text}");
+            faulty += 1;
+        }
+    };
+    for (context, part) in parts() {
+        if let Err(faults) = parse(&format!("{context}{part}")) {
+            panic!("{context}{part}\n{faults}");
+        }
+        for at in (0..part.len()).filter(|at| part.is_char_boundary(*at)) {
+            let (before, after) = part.split_at(at);
+            let before = format!("{context}{before}");
+            answer(&before);
+            // Each wrong text stands between two bytes, and instead of one, after every few.
+            let wrong = WRONG[at % WRONG.len()];
+            let mut rest = after.chars();
+            if at % 2 == 0 {
+                rest.next();
+            }
+            answer(&format!("{before}{wrong}{}", rest.as_str()));
+        }
+    }
+    assert!(tried > 10_000 && faulty > tried / 2, "{faulty} of {tried}");
 }
 
 #[test]

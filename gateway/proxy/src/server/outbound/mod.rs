@@ -226,7 +226,7 @@ impl Delivery<'_> {
         }
         let bytes = match &mut self.reviewer {
             Some(reviewer) => reviewer
-                .pass(self.gateway, self.trail.as_mut(), bytes, last)
+                .pass(self.trail.as_mut(), bytes, last)
                 .await
                 .map_err(Withheld::Refused)?,
             None => bytes,

@@ -8,7 +8,7 @@ use gantry_mcp::{
 };
 use http::StatusCode;
 
-use crate::pipeline::{Gateway, Refusal, Review, Reviewed, Trail, Unreviewable, review};
+use crate::pipeline::{Refusal, Review, Reviewed, Trail, Unreviewable, review};
 
 /// A review at work on one answer.
 pub(super) struct Reviewer {
@@ -42,7 +42,6 @@ impl Reviewer {
     /// The [`Refusal`] that is given instead of the rest of the answer.
     pub(super) async fn pass(
         &mut self,
-        gateway: &Gateway,
         mut trail: Option<&mut Trail>,
         arrived: Bytes,
         last: bool,
@@ -64,10 +63,7 @@ impl Reviewer {
                 Part::Message(message) => message,
             };
             let json = message.json();
-            let reviewed = self
-                .review
-                .message(gateway, trail.as_deref_mut(), &json)
-                .await?;
+            let reviewed = self.review.message(trail.as_deref_mut(), &json).await?;
             match reviewed {
                 Reviewed::Kept => {
                     drop(json);
@@ -111,3 +107,6 @@ impl Passed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod tls;
 mod versions;
 mod wire;
 
+pub(crate) use sessions::Session;
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// One session of the revision 2025-11-25.
-pub(super) struct Session {
+pub(crate) struct Session {
     pub(super) url: String,
     pub(super) id: HeaderValue,
 }
@@ -22,8 +22,21 @@ pub(super) struct Session {
 impl Session {
     /// Opens one; `with` adds what the caller proves itself by.
     pub(super) async fn open(url: &str, with: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
+        Self::begin(url, json!({}), with).await
+    }
+
+    /// Opens one of a client that has these capabilities.
+    pub(crate) async fn open_with(url: &str, capabilities: Value) -> Self {
+        Self::begin(url, capabilities, plain).await
+    }
+
+    async fn begin(
+        url: &str,
+        capabilities: Value,
+        with: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Self {
         let opened = with(post(url))
-            .body(initialize().to_string())
+            .body(initialize(&capabilities).to_string())
             .send()
             .await
             .unwrap();
@@ -39,7 +52,7 @@ impl Session {
         session
     }
 
-    pub(super) fn message(&self, body: &Value) -> RequestBuilder {
+    pub(crate) fn message(&self, body: &Value) -> RequestBuilder {
         self.within(post(&self.url)).body(body.to_string())
     }
 
@@ -69,9 +82,9 @@ impl Session {
     }
 }
 
-fn initialize() -> Value {
+fn initialize(capabilities: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "it", "version": "1"}}})
+        "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {"name": "it", "version": "1"}}})
 }
 
 fn echo() -> Value {
@@ -125,7 +138,7 @@ async fn the_server_sees_its_own_id_and_the_client_a_sealed_one() {
     let gateway = Gateway::before(&server.url);
     let url = gateway.url("server");
     let opened = post(&url)
-        .body(initialize().to_string())
+        .body(initialize(&json!({})).to_string())
         .send()
         .await
         .unwrap();
