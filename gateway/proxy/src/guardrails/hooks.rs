@@ -1,7 +1,6 @@
 //! External classifiers: they are asked over HTTP, within a deadline, and not while they fail.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -18,8 +17,13 @@ use super::{
 };
 use crate::config::guardrails::{Action, Direction, Hook};
 
-/// Most bytes of a message's texts that a classifier gets.
-const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes that a classifier gets at once; longer messages are asked about in pieces.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// Most pieces of one message. A longer one cannot be judged.
+const PIECES_MAX: usize = 16;
+/// Strings up to this length are asked about whatever they hold; longer ones unless they are nothing
+/// but Base64.
+const WORD_BYTES_MAX: usize = 1024;
 /// Most answers that are remembered.
 const CACHE_MAX: usize = 10_000;
 /// Failures in a row after which a classifier is left alone.
@@ -67,6 +71,8 @@ enum HookError {
     Http(#[from] reqwest::Error),
     #[error("its answer is too long")]
     Long,
+    #[error("the message has more than {PIECES_MAX} pieces of {PIECE_BYTES_MAX} bytes")]
+    TooMuch,
     #[error("its answer is of another form: {0}")]
     Form(#[from] serde_json::Error),
 }
@@ -110,6 +116,7 @@ impl Hooks {
         report: &mut Report,
     ) -> Result<(), Blocked> {
         let text = texts(message).join("\n");
+        let pieces = pieces(&text);
         for classifier in self.classifiers.iter().filter(|one| {
             one.hook.direction == Direction::Both || one.hook.direction == scope.direction
         }) {
@@ -117,7 +124,7 @@ impl Hooks {
                 continue;
             }
             let hook = &classifier.hook;
-            let verdict = match classifier.ask(scope, &text).await {
+            let verdict = match classifier.ask_about(scope, &pieces).await {
                 Ok(verdict) => verdict,
                 Err(error) => {
                     tracing::warn!(hook = %hook.name, %error, "a classifier does not answer");
@@ -155,6 +162,24 @@ impl Hooks {
 }
 
 impl Classifier {
+    /// The verdict on a message: that on its first piece which is flagged, else on its last.
+    async fn ask_about(&self, scope: &Scope<'_>, pieces: &[&str]) -> Result<Verdict, HookError> {
+        if pieces.len() > PIECES_MAX {
+            return Err(HookError::TooMuch);
+        }
+        let mut verdict = Verdict {
+            flagged: false,
+            score: None,
+        };
+        for piece in pieces {
+            verdict = self.ask(scope, piece).await?;
+            if verdict.flagged {
+                break;
+            }
+        }
+        Ok(verdict)
+    }
+
     async fn ask(&self, scope: &Scope<'_>, text: &str) -> Result<Verdict, HookError> {
         let key = question(scope, text);
         {
@@ -230,25 +255,57 @@ fn question(scope: &Scope<'_>, text: &str) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The texts of a message that say something: strings with a space in them.
-pub(super) fn texts(message: &[u8]) -> Vec<Cow<'_, str>> {
-    fn collect(value: &Value, texts: &mut Vec<Cow<'static, str>>, room: &mut usize) {
+/// Every string of a message that may say something.
+fn texts(message: &[u8]) -> Vec<String> {
+    fn collect(value: Value, texts: &mut Vec<String>) {
         match value {
-            Value::String(text) if text.contains(' ') && text.len() <= *room => {
-                *room -= text.len();
-                texts.push(Cow::Owned(text.clone()));
-            }
-            Value::Array(items) => items.iter().for_each(|item| collect(item, texts, room)),
+            Value::String(text) if says_something(&text) => texts.push(text),
+            Value::Array(items) => items.into_iter().for_each(|item| collect(item, texts)),
             Value::Object(members) => members
-                .values()
-                .for_each(|member| collect(member, texts, room)),
+                .into_iter()
+                .for_each(|(_, member)| collect(member, texts)),
             _ => {}
         }
     }
     let mut texts = Vec::new();
-    let mut room = TEXT_BYTES_MAX;
     if let Ok(value) = serde_json::from_slice::<Value>(message) {
-        collect(&value, &mut texts, &mut room);
+        collect(value, &mut texts);
     }
     texts
+}
+
+/// Pictures and other files are long, and nothing but Base64.
+fn says_something(text: &str) -> bool {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
+    !text.is_empty() && (text.len() <= WORD_BYTES_MAX || !text.bytes().all(is_base64))
+}
+
+/// A text in pieces of at most [`PIECE_BYTES_MAX`] bytes, cut between characters.
+fn pieces(mut text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    while !text.is_empty() {
+        let (piece, rest) = text.split_at(text.floor_char_boundary(PIECE_BYTES_MAX));
+        pieces.push(piece);
+        text = rest;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_asked_about_whatever_its_length_and_spaces() {
+        let long = "ab ".repeat(100_000);
+        let file = "QUJD".repeat(1_000);
+        let message =
+            serde_json::json!({"a": ["no_space", long, {"data": file, "b": "überall "}], "n": 1});
+        let found = texts(message.to_string().as_bytes());
+        assert_eq!(found, ["no_space", &*long, "überall "]);
+        let whole = found.join("\n");
+        let cut = pieces(&whole);
+        assert_eq!((cut.len(), cut.concat()), (5, whole.clone()));
+        assert!(cut.iter().all(|piece| piece.len() <= PIECE_BYTES_MAX));
+    }
 }

@@ -157,11 +157,11 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
     };
     let gateway = Gateway::compile(config, lasting.clone(), None)?;
-    // The first call must find endpoints.
-    tokio::runtime::Builder::new_current_thread()
+    let starting = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?
-        .block_on(gateway.pools.refresh());
+        .build()?;
+    // The first call must find endpoints.
+    starting.block_on(gateway.pools.refresh());
 
     let (stop, stopped) = watch::channel(false);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
@@ -195,6 +195,7 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         };
         server.add_service(background_service("prices", loading));
     }
+    let watching = starting.block_on(async { Watching::begin(Arc::clone(&reloader)) })?;
     server.add_service(data(&server, config, Arc::clone(&snapshot), certificates)?);
     server.add_service(admin(
         config,
@@ -207,7 +208,7 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         generation: reloader.generation(),
     };
     server.add_service(background_service("endpoints", keeping));
-    server.add_service(background_service("reload", Watching(reloader)));
+    server.add_service(background_service("reload", watching));
     server.add_service(background_service("limits", sweep));
     server.add_service(background_service("stop", Stop { stop }));
     tracing::info!(

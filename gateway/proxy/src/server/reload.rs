@@ -7,6 +7,7 @@
 
 use std::{
     fmt::Debug,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -47,7 +48,7 @@ pub(super) enum ReloadError {
     Compile(#[from] CompileError),
     /// The certificates of the data listener cannot be read.
     #[error("cannot read the listener's certificate: {0}")]
-    Certificates(std::io::Error),
+    Certificates(io::Error),
 }
 
 /// Puts configurations into effect.
@@ -193,7 +194,11 @@ fn client_authorities(config: &Checked) -> Option<&config::Certificates> {
 }
 
 /// Reloads on SIGHUP and when the file, or a certificate of the listener, has changed.
-pub(super) struct Watching(pub Arc<Reloader>);
+pub(super) struct Watching {
+    reloader: Arc<Reloader>,
+    /// The files as they looked when the process began: what changes while it starts counts too.
+    begun: Watched,
+}
 
 #[async_trait]
 impl BackgroundService for Watching {
@@ -205,19 +210,19 @@ impl BackgroundService for Watching {
                 return;
             }
         };
-        let mut watched = Watched::new(self.files());
+        let mut watched = self.begun.clone();
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,
                 _ = hangup.recv() => {
                     // It logs what came of it.
-                    let _ = self.0.reload("SIGHUP").await;
-                    watched = Watched::new(self.files());
+                    let _ = self.reloader.reload("SIGHUP").await;
+                    watched = Watched::new(files(&self.reloader));
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if watched.has_settled_differently() {
-                        let _ = self.0.reload("the file has changed").await;
-                        watched = Watched::new(self.files());
+                        let _ = self.reloader.reload("the file has changed").await;
+                        watched = Watched::new(files(&self.reloader));
                     }
                 }
             }
@@ -226,20 +231,35 @@ impl BackgroundService for Watching {
 }
 
 impl Watching {
-    fn files(&self) -> Vec<PathBuf> {
-        let tls = self.0.state.config().listen.tls.clone();
-        let pairs = tls.iter().flat_map(ListenTls::pairs);
-        let certificate = pairs.flat_map(|(cert, key)| [cert.to_owned(), key.to_owned()]);
-        std::iter::once(self.0.path.clone())
-            .chain(certificate)
-            .collect()
+    /// Begins to watch. From here on SIGHUP no longer ends the process, as it does by default.
+    ///
+    /// # Errors
+    /// What the operating system says when signals cannot be listened for. It must be called within
+    /// a runtime.
+    pub(super) fn begin(reloader: Arc<Reloader>) -> io::Result<Self> {
+        // The handler stays for as long as the process lives; the runtime need not.
+        drop(signal(SignalKind::hangup())?);
+        Ok(Self {
+            begun: Watched::new(files(&reloader)),
+            reloader,
+        })
     }
+}
+
+fn files(reloader: &Reloader) -> Vec<PathBuf> {
+    let tls = reloader.state.config().listen.tls.clone();
+    let pairs = tls.iter().flat_map(ListenTls::pairs);
+    let certificate = pairs.flat_map(|(cert, key)| [cert.to_owned(), key.to_owned()]);
+    std::iter::once(reloader.path.clone())
+        .chain(certificate)
+        .collect()
 }
 
 /// What can be seen of a file without reading it. Links are followed: volume mounts replace them.
 type Look = Vec<Option<(SystemTime, u64, u64)>>;
 
 /// Files as they looked when they were read, and how they look now.
+#[derive(Clone)]
 struct Watched {
     files: Vec<PathBuf>,
     read: Look,

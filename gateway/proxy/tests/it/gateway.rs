@@ -69,7 +69,10 @@ impl Gateway {
     /// Starts the process again, with the same configuration, ports and spool.
     pub(crate) fn restart(&mut self) {
         self.process = None;
-        self.process = Some(Process::accepting(&mut self.command(), self.address));
+        let mut process = Process::accepting(&mut self.command(), self.address);
+        // The listeners open each in its own time.
+        process.accepts(self.admin);
+        self.process = Some(process);
     }
 
     /// Starts another process that takes over from this one, which is told to hand over; returns the

@@ -46,15 +46,20 @@ impl Process {
     pub(crate) fn accepting(command: &mut Command, address: SocketAddr) -> Self {
         let mut process = Self::spawn(command);
         process.address = address.to_string();
+        process.accepts(address);
+        process
+    }
+
+    /// Waits until something accepts connections at `address`.
+    pub(crate) fn accepts(&mut self, address: SocketAddr) {
         let deadline = Instant::now() + READY;
         while TcpStream::connect(address).is_err() {
-            if let Some(status) = process.child.try_wait().unwrap() {
-                panic!("{command:?} ended at once: {status}");
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("what should listen on {address} ended at once: {status}");
             }
-            assert!(Instant::now() < deadline, "{command:?} did not get ready");
+            assert!(Instant::now() < deadline, "nobody listens on {address}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        process
     }
 
     /// Starts a program and waits for nothing.
