@@ -106,7 +106,7 @@ async function drill(page) {
   await agent.click();
   await page.getByText("Calls of this agent").first().click();
   await go(/\/d\/gantry-audit\?.*var-agent=anonymous/);
-  const session = page.locator('[role="grid"] [role="gridcell"] a[href*="var-session="]').first();
+  const session = page.locator('[role="grid"] [role="gridcell"] a[href*="var-session="]:visible').first();
   await session.click();
   await go(/\/d\/gantry-audit\?.*var-session=[0-9a-f]+/);
   return wrong;
