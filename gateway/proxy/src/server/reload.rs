@@ -231,7 +231,7 @@ impl BackgroundService for Watching {
 }
 
 impl Watching {
-    /// Begins to watch. From here on SIGHUP no longer ends the process, as it does by default.
+    /// Begins to watch, and takes SIGHUP, which by default would end the process.
     ///
     /// # Errors
     /// What the operating system says when signals cannot be listened for. It must be called within

@@ -9,8 +9,8 @@ use crate::{routing::SESSION_ID, server::refuse};
 use gantry_mcp::answer::Format;
 
 /// Headers of an answer that concern the server's connection, the framing of its body, its own
-/// name for the session, or the server's own trust: one gateway host stands for many servers, and a browser would show one
-/// server's cookies to another.
+/// name for the session, or the server's own trust: one gateway host stands for many servers, and a
+/// browser would show one server's cookies to another.
 const NOT_FORWARDED: [HeaderName; 13] = [
     SESSION_ID,
     header::CONNECTION,
