@@ -275,11 +275,7 @@ async fn each_caller_has_a_token_of_its_own_at_the_server() {
         said["error"]["message"],
         "the MCP server does not accept the gateway"
     );
-    assert!(
-        gateway.log().contains("OAuth error invalid_grant"),
-        "{}",
-        gateway.log()
-    );
+    gateway.logs("OAuth error invalid_grant").await;
     // An API key cannot be exchanged.
     let keyed = client().post(&url).header("x-api-key", "a-good-key");
     let keyed = keyed.header("content-type", "application/json");
