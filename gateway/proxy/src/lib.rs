@@ -19,6 +19,8 @@ pub mod upstream;
 
 pub mod pipeline;
 
+pub mod federation;
+
 pub mod admin;
 pub mod server;
 

@@ -40,6 +40,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
+    (
+        "federation",
+        &[
+            "config", "auth", "policy", "routing", "upstream", "pipeline",
+        ],
+    ),
     ("admin", &["config", "telemetry"]),
     (
         "server",
@@ -51,6 +57,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "routing",
             "upstream",
             "pipeline",
+            "federation",
             "admin",
         ],
     ),

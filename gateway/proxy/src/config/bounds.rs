@@ -123,8 +123,16 @@ pub(super) const QUEUE_MIN: Period = Period::from_ms(1);
 pub(super) const QUEUE_MAX: Period = Period::from_ms(10 * MINUTE);
 pub(super) const SESSION_MIN: Period = Period::from_ms(MINUTE);
 pub(super) const SESSION_MAX: Period = Period::from_ms(30 * 24 * HOUR);
+pub(super) const MEMBER_DEADLINE_MIN: Period = Period::from_ms(10);
+pub(super) const MEMBER_DEADLINE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const LIST_TTL_MAX: Period = Period::from_ms(HOUR);
 pub(super) const REDIS_MIN: Period = Period::from_ms(5);
 pub(super) const REDIS_MAX: Period = Period::from_ms(10 * SECOND);
+
+/// What clients call a tool by.
+pub(super) const TOOL_NAME_BYTES_MAX: usize = 64;
+/// What a tool is said to do.
+pub(super) const DESCRIPTION_BYTES_MAX: usize = 4_096;
 
 /// The shortest credential of the admin listener, in characters.
 pub(super) const CREDENTIAL_CHARS_MIN: usize = 16;

@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod auth;
+pub(super) mod federation;
 pub(super) mod guardrails;
 mod limits;
 mod telemetry;
@@ -48,6 +49,12 @@ pub(super) struct Gateway {
     /// A name is 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::SERVERS_MAX))]
     pub servers: BTreeMap<String, Server>,
+    /// One endpoint for all servers, `/mcp`.
+    pub federation: federation::Federation,
+    /// Chosen sets of servers and tools by name, each at an endpoint of its own, `/mcp/{name}`. Names are as those of
+    /// servers, and none is a server's.
+    #[schemars(extend("maxProperties" = bounds::SERVERS_MAX))]
+    pub bundles: BTreeMap<String, federation::Bundle>,
     /// Who may do what. A rule that denies wins over all that allow, and what no rule allows is denied. Without rules and
     /// without `auth` everything is allowed.
     #[schemars(extend("maxItems" = bounds::ACCESS_RULES_MAX))]
@@ -82,6 +89,8 @@ impl Default for Gateway {
             admin: Admin::Address("127.0.0.1:9090".into()),
             auth: None,
             servers: BTreeMap::new(),
+            federation: federation::Federation::default(),
+            bundles: BTreeMap::new(),
             access: Vec::new(),
             sessions: traffic::Sessions::default(),
             limits: Vec::new(),
@@ -241,6 +250,9 @@ pub(super) struct Server {
     /// `api://orders`.
     #[schemars(extend("maxItems" = bounds::AUDIENCES_MAX))]
     pub audiences: Vec<String>,
+    /// How clients see single tools of it, by the server's own names.
+    #[schemars(extend("maxProperties" = bounds::TOOLS_MAX))]
+    pub tools: BTreeMap<String, federation::Tool>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]

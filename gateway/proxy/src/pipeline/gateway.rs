@@ -1,6 +1,7 @@
 //! Everything that a request needs, as one configuration built it.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +22,9 @@ use crate::{
     telemetry::{metrics::Metrics, spans::Spans},
     upstream::{PoolError, Pools, Upstream},
 };
+
+/// The endpoint of all servers in records and metrics.
+pub const EVERY: &str = "*";
 
 /// What outlives configurations.
 #[derive(Clone)]
@@ -76,6 +80,8 @@ pub struct Gateway {
     pub guardrails: Guardrails,
     /// Where calls go.
     pub routes: Routes,
+    /// The names of endpoints that stand for several servers.
+    pub bundles: HashSet<String>,
     /// The endpoints behind the routes.
     pub pools: Arc<Pools>,
     /// What opens and seals session ids.
@@ -127,11 +133,9 @@ impl Gateway {
         let routes = previous.map(|gateway| &gateway.routes);
         let pools = previous.map(|gateway| &*gateway.pools);
         let pools = Arc::new(Pools::compile(config, &metrics, pools)?);
-        let names: Vec<&str> = config
-            .servers
-            .iter()
-            .map(|server| server.name.as_str())
-            .collect();
+        let bundles = config.bundles.iter().map(|bundle| bundle.name.as_str());
+        let servers = config.servers.iter().map(|server| server.name.as_str());
+        let names: Vec<&str> = servers.chain(bundles.clone()).chain([EVERY]).collect();
         metrics.serve(&names);
         metrics.issuers(identity.key_ages());
         if needs_tokens(config) {
@@ -151,6 +155,7 @@ impl Gateway {
             ledger,
             guardrails,
             routes: Routes::compile(config, routes, Instant::now()),
+            bundles: bundles.map(str::to_owned).collect(),
             pools,
             seals: Arc::new(seals(config, &session_key)),
             bounds: Bounds {

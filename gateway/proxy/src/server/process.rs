@@ -39,6 +39,7 @@ use crate::{
     admin,
     auth::{Fetcher, FetcherError},
     config::{Checked, OtlpProtocol, Secret},
+    federation::Fronts,
     limits::Ledger,
     pipeline::{CompileError, Gateway, Lasting},
     telemetry::{
@@ -165,7 +166,8 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
 
     let (stop, stopped) = watch::channel(false);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
-        gateway,
+        gateway: Arc::new(gateway),
+        fronts: Arc::new(Fronts::compile(config, None)),
         door: Door::compile(&config.listen),
         memory: Memory::new(config.requests.memory_bytes_max),
         stop: stopped,

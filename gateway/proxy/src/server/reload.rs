@@ -25,6 +25,7 @@ use super::{certificates::Certificates, hooks::Snapshot, origin::Door};
 use crate::{
     admin,
     config::{self, Checked, Faults, ListenTls},
+    federation::Fronts,
     pipeline::{CompileError, Gateway, Lasting},
 };
 
@@ -123,7 +124,8 @@ impl Reloader {
         gateway.pools.refresh().await;
         gateway.pools.settle(&config);
         self.snapshot.store(Arc::new(Snapshot {
-            gateway,
+            gateway: Arc::new(gateway),
+            fronts: Arc::new(Fronts::compile(&config, Some(&current.fronts))),
             door: Door::compile(&config.listen),
             memory: current.memory.clone(),
             stop: current.stop.clone(),

@@ -94,10 +94,11 @@ impl Checker<'_> {
             tls,
             auth,
             audiences: raw.audiences.clone(),
+            tools: self.tools(&raw.tools, path),
         }
     }
 
-    fn server_name(&mut self, name: &str, path: &Path) {
+    pub(super) fn server_name(&mut self, name: &str, path: &Path) {
         let place = self.tree.place_of_key(path);
         let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty()

@@ -30,7 +30,7 @@ use gantry_mcp::{
     method,
     revision::Revision,
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -211,6 +211,16 @@ impl Trail {
     /// The server is known.
     pub fn addressed(&mut self, server: &Server) {
         self.server = Some(Arc::clone(server.name()));
+    }
+
+    /// It came to an endpoint of several servers.
+    pub fn fronted(&mut self, name: &Arc<str>) {
+        self.server = Some(Arc::clone(name));
+    }
+
+    /// The gateway itself has opened a session for the client.
+    pub fn opened(&mut self, id: &HeaderValue) {
+        self.session = digest(id.as_bytes());
     }
 
     /// The caller is known.
