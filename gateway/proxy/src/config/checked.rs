@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 pub mod guardrails;
 mod limits;
+mod local;
 mod telemetry;
 mod traffic;
 
@@ -22,6 +23,7 @@ pub use telemetry::{Log, LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 
 pub use auth::*;
 pub use limits::*;
+pub use local::*;
 pub use traffic::*;
 
 /// The whole configuration of one gateway.

@@ -4,6 +4,7 @@
 
 mod guardrails;
 mod limits;
+mod local;
 mod traffic;
 
 use std::fmt::Display;

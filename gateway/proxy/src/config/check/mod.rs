@@ -9,6 +9,7 @@ mod credentials;
 mod edge;
 mod guardrails;
 mod limits;
+mod local;
 mod prices;
 mod servers;
 mod telemetry;
