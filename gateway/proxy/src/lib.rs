@@ -15,6 +15,8 @@ pub mod guardrails;
 
 pub mod routing;
 
+pub mod local;
+
 pub mod upstream;
 
 pub mod pipeline;

@@ -13,10 +13,11 @@ use crate::cache::Cache;
 use crate::{command, http};
 
 /// A client, the era it speaks, and the server it meets.
-const MEETINGS: [(Client, &str, &str); 3] = [
+const MEETINGS: [(Client, &str, &str); 4] = [
     (Client::TypeScript, "modern", "fixture"),
     (Client::Sdk, "auto", "everything"),
     (Client::FastMcp, "legacy", "crm"),
+    (Client::TypeScript, "auto", "httpbin"),
 ];
 
 #[derive(Clone, Copy)]

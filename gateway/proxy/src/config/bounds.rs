@@ -60,6 +60,16 @@ pub(super) const ATTEMPTS_MAX: u64 = 10;
 pub(super) const CALLS_MAX: u64 = 1_000_000;
 pub(super) const CAPACITY_MAX: u64 = 1_000_000;
 
+/// Selectors of operations, or changes to them.
+pub(super) const OPERATIONS_MAX: u64 = 10_000;
+/// Arguments that one change is about.
+pub(super) const ARGUMENTS_MAX: u64 = 1_000;
+pub(super) const POINTERS_MAX: u64 = 1_000;
+pub(super) const DEFINITION_BYTES_MIN: u64 = KIB;
+pub(super) const DEFINITION_BYTES_MAX: u64 = 16 * MIB;
+/// A description of an API; the largest published ones have some 50 MB.
+pub(crate) const SPEC_BYTES_MAX: u64 = 256 * MIB;
+
 pub(super) const VERSION_NAME_BYTES_MAX: usize = 64;
 pub(super) const LIMITS_MAX: u64 = 2_000;
 pub(super) const BOOKS_MAX: u64 = 100;

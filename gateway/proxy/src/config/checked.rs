@@ -8,6 +8,7 @@ mod auth;
 mod federation;
 pub mod guardrails;
 mod limits;
+mod local;
 mod telemetry;
 mod traffic;
 
@@ -24,6 +25,7 @@ pub use telemetry::{Log, LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 pub use auth::*;
 pub use federation::*;
 pub use limits::*;
+pub use local::*;
 pub use traffic::*;
 
 /// The whole configuration of one gateway.

@@ -9,6 +9,7 @@ mod auth;
 pub(super) mod federation;
 pub(super) mod guardrails;
 mod limits;
+pub(super) mod local;
 mod telemetry;
 pub(super) mod traffic;
 
@@ -209,7 +210,7 @@ pub(super) struct AdminDetails {
     pub credential: Option<Secret>,
 }
 
-/// One MCP server behind the gateway. It needs `url`, `urls` or `versions`.
+/// One MCP server behind the gateway. It needs `url`, `urls`, `openapi` or `versions`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
@@ -219,6 +220,8 @@ pub(super) struct Server {
     /// The same server at several addresses, instead of `url`.
     #[schemars(extend("minItems" = 1, "maxItems" = bounds::URLS_MAX))]
     pub urls: Option<Vec<String>>,
+    /// A REST API that becomes an MCP server here, instead of `url`.
+    pub openapi: Option<local::OpenApi>,
     /// Several versions of the server side by side, instead of `url`. A caller sees one of them: its session stays on
     /// the version on which it began, and an agent without a session is given one by its name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::VERSIONS_MAX))]
@@ -242,7 +245,7 @@ pub(super) struct Server {
     pub protocol: Protocol,
     /// How long it may take.
     pub timeouts: Timeouts,
-    /// How to trust it, where its URL is `https`.
+    /// How to trust it, where its URL (of a REST API, `base_url`) is `https`.
     pub tls: ServerTls,
     /// What the gateway itself shows to it. Left out: nothing.
     pub auth: ServerAuth,

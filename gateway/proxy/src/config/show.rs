@@ -5,6 +5,7 @@
 mod federation;
 mod guardrails;
 mod limits;
+mod local;
 mod traffic;
 
 use std::fmt::Display;

@@ -17,6 +17,7 @@ use crate::{
     config::{Checked, Measure, PriceBook},
     guardrails::{Guardrails, GuardrailsError},
     limits::{Ledger, Limits},
+    local::{Local, LocalError, Services},
     policy::Policy,
     routing::{Routes, Seals},
     telemetry::{metrics::Metrics, spans::Spans},
@@ -33,6 +34,8 @@ pub struct Lasting {
     pub upstream: Arc<Upstream>,
     /// The connections to authorization servers.
     pub fetcher: Arc<Fetcher>,
+    /// The servers within this process.
+    pub local: Arc<Local>,
     /// What limits have counted.
     pub ledger: Arc<Ledger>,
     /// The trail.
@@ -54,6 +57,9 @@ pub enum CompileError {
     /// Its authorization servers cannot be asked.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
+    /// A server within this process.
+    #[error(transparent)]
+    Local(#[from] LocalError),
     /// A guardrail, or the lockfile.
     #[error(transparent)]
     Guardrails(#[from] GuardrailsError),
@@ -107,19 +113,21 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Compiles a checked configuration on top of what outlives it. What the `previous` one has
+    /// Compiles a checked configuration with its `services`, on top of what outlives it. What the `previous` one has
     /// learned and holds is carried on.
     ///
     /// # Errors
     /// [`CompileError`] when a file that it names has become unusable.
     pub fn compile(
         config: &Checked,
+        services: &Services,
         lasting: Lasting,
         previous: Option<&Self>,
     ) -> Result<Self, CompileError> {
         let Lasting {
             upstream,
             fetcher,
+            local: _,
             ledger,
             log,
             metrics,
@@ -132,7 +140,7 @@ impl Gateway {
         let guardrails = Guardrails::compile(&config.guardrails)?;
         let routes = previous.map(|gateway| &gateway.routes);
         let pools = previous.map(|gateway| &*gateway.pools);
-        let pools = Arc::new(Pools::compile(config, &metrics, pools)?);
+        let pools = Arc::new(Pools::compile(config, services, &metrics, pools)?);
         let bundles = config.bundles.iter().map(|bundle| bundle.name.as_str());
         let servers = config.servers.iter().map(|server| server.name.as_str());
         let names: Vec<&str> = servers.chain(bundles.clone()).chain([EVERY]).collect();

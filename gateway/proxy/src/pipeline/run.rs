@@ -217,7 +217,8 @@ pub async fn run(
     );
     let exchange = sent.await?;
     trail.answering(&exchange);
-    if exchange.status() == StatusCode::UNAUTHORIZED && gateway.identity.is_known() {
+    let shown = gateway.identity.is_known() || own.credential.is_some();
+    if exchange.status() == StatusCode::UNAUTHORIZED && shown {
         // It is the gateway that the server does not accept; a caller's token is not at fault.
         gateway.credentials.forget(server.name(), caller).await;
         return Err(Refusal::Rejected);

@@ -151,16 +151,19 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
     let lasting = Lasting {
         upstream: Arc::new(Upstream::default()),
         fetcher: Fetcher::start()?,
+        local: Arc::default(),
         ledger: Arc::clone(&ledger),
         log: log.clone(),
         metrics: Arc::clone(&metrics),
         spans,
         session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
     };
-    let gateway = Gateway::compile(config, lasting.clone(), None)?;
     let starting = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let services = starting.block_on(lasting.local.open(config));
+    let services = services.map_err(CompileError::from)?;
+    let gateway = Gateway::compile(config, &services, lasting.clone(), None)?;
     // The first call must find endpoints.
     starting.block_on(gateway.pools.refresh());
 

@@ -10,6 +10,7 @@ mod edge;
 mod federation;
 mod guardrails;
 mod limits;
+mod local;
 mod prices;
 mod servers;
 mod telemetry;

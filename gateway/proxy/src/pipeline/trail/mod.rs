@@ -22,7 +22,7 @@ pub use phases::Phase;
 use bytes::Bytes;
 use gantry_analytics::{
     log::Intent,
-    record::{AuthMethod, Kind},
+    record::{AuthMethod, Kind, Transport},
 };
 use gantry_mcp::{
     frame::{Call, Frame},
@@ -90,6 +90,7 @@ pub struct Trail {
     id: Option<String>,
     rule: Option<Arc<str>>,
     version: Option<Arc<str>>,
+    transport: Transport,
     effort: Effort,
     flags: u32,
     sent: Option<Instant>,
@@ -133,6 +134,7 @@ impl Trail {
             id: None,
             rule: None,
             version: None,
+            transport: Transport::StreamableHttp,
             effort: Effort::default(),
             flags: 0,
             sent: None,
@@ -289,6 +291,7 @@ impl Trail {
     /// The version is known.
     pub fn routed(&mut self, target: &Target) {
         self.version = Some(Arc::clone(target.version().name()));
+        self.transport = target.version().transport();
     }
 
     /// Takes down what the call took: the endpoints that were tried, the time in the queue.
