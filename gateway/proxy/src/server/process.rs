@@ -40,7 +40,7 @@ use crate::{
     auth::{Fetcher, FetcherError},
     config::{Checked, OtlpProtocol, Secret},
     limits::Ledger,
-    pipeline::{CompileError, Gateway, Lasting},
+    pipeline::{Capture, CaptureError, CompileError, Gateway, Lasting},
     telemetry::{
         metrics::Metrics,
         spans::{self, Exporting, Spans},
@@ -69,6 +69,9 @@ pub enum ServeError {
     /// The key of the trail's seals cannot be used.
     #[error("cannot sign the audit trail: {0}")]
     Key(#[from] KeyError),
+    /// Arguments and results cannot be kept.
+    #[error("cannot capture calls: {0}")]
+    Capture(#[from] CaptureError),
     /// The export of traces cannot be started.
     #[error(transparent)]
     Spans(#[from] spans::StartError),
@@ -146,6 +149,10 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
     if let Some(spans) = &spans {
         metrics.exporting(spans.clone());
     }
+    let (capture, dispatch) = Capture::start(config)?.unzip();
+    if let Some(capture) = &capture {
+        metrics.capturing(capture.outbox().clone());
+    }
     let ledger = Arc::new(Ledger::default());
     let lasting = Lasting {
         upstream: Arc::new(Upstream::default()),
@@ -154,6 +161,7 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         log: log.clone(),
         metrics: Arc::clone(&metrics),
         spans,
+        capture,
         session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
     };
     let gateway = Gateway::compile(config, lasting.clone(), None)?;
@@ -225,6 +233,9 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         delivery.stop(FLUSH_DEADLINE);
     }
     log.close(FLUSH_DEADLINE);
+    if let Some(dispatch) = dispatch {
+        dispatch.stop(FLUSH_DEADLINE);
+    }
     if let Some(exporting) = exporting {
         exporting.stop(FLUSH_DEADLINE);
     }

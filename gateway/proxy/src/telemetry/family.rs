@@ -41,6 +41,7 @@ pub enum Family {
     AuditInsertSeconds,
     AuditInsertRows,
     AuditInsertFailures,
+    AuditPayloads,
     BuildInfo,
     ReloadSuccess,
     ReloadTimestamp,
@@ -56,7 +57,7 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
@@ -91,6 +92,7 @@ impl Family {
         Self::AuditInsertSeconds,
         Self::AuditInsertRows,
         Self::AuditInsertFailures,
+        Self::AuditPayloads,
         Self::BuildInfo,
         Self::ReloadSuccess,
         Self::ReloadTimestamp,
@@ -151,6 +153,7 @@ impl Family {
             Self::AuditInsertSeconds => ("mcp_gateway_audit_insert_seconds", "Time that delivered batches took."),
             Self::AuditInsertRows => ("mcp_gateway_audit_insert_rows", "Rows of delivered batches."),
             Self::AuditInsertFailures => ("mcp_gateway_audit_insert_failures_total", "Failed tries to deliver a batch."),
+            Self::AuditPayloads => ("mcp_gateway_audit_payloads_total", "Captured arguments and results by what became of them; withheld ones are delivered without their text."),
             Self::BuildInfo => ("mcp_gateway_build_info", "The version that is running; always 1."),
             Self::ReloadSuccess => ("mcp_gateway_config_last_reload_success", "Whether the last configuration that was read is in effect."),
             Self::ReloadTimestamp => ("mcp_gateway_config_last_reload_timestamp_seconds", "When the configuration in effect was read."),

@@ -19,6 +19,7 @@ audit:
   gateway: ${NAME}
   clickhouse: {url: "http://db:8123", password: "${PASSWORD}", user: "null"}
   spool: {dir: "/var/$${odd dir"}
+  capture: {tools: ["b/get_*", "x"], results: true, bytes_max: 1KiB}
 requests: {body_bytes_max: 1025}
 telemetry: {log: {level: debug, format: text}}
 limits:
