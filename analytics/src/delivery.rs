@@ -5,7 +5,7 @@
 //! found that it refuses; that one is kept in a file of its own, sealed like the others and
 //! counted, and the rest goes on. Rows are never dropped in silence, and never block for ever.
 
-mod backoff;
+pub(crate) mod backoff;
 mod courier;
 pub(crate) mod insert;
 mod shards;
@@ -50,6 +50,17 @@ impl Default for Settings {
             signer: None,
         }
     }
+}
+
+/// Resolves when a stop was asked for and its time is over.
+pub(crate) async fn deadline_of(mut stop: watch::Receiver<Option<Instant>>) {
+    let deadline = match stop.wait_for(Option::is_some).await {
+        Ok(deadline) => *deadline,
+        // The handle is gone without a stop: the process ends or nobody waits.
+        Err(_) => None,
+    };
+    let deadline = deadline.unwrap_or_else(Instant::now);
+    tokio::time::sleep_until(deadline.into()).await;
 }
 
 /// Why the delivery could not be started.

@@ -14,6 +14,7 @@ use crate::{
     Store,
     clickhouse::ConnectError,
     columns::COLUMNS,
+    payload,
     seal::{Hash, Signer},
 };
 
@@ -54,6 +55,30 @@ pub async fn link(store: &Store, whose: Subject<'_>) -> Result<(), EraseError> {
         delete.execute().await?;
     }
     Ok(())
+}
+
+/// Deletes the arguments and results that are kept of the person's calls; returns how many there
+/// were. They are no part of the trail, so that nothing is left in their place.
+pub async fn payloads(store: &Store, whose: Subject<'_>) -> Result<u64, EraseError> {
+    let table = store.local(payload::TABLE);
+    // Rewrites what is on the disk, where a lightweight delete would only hide it.
+    let sql = format!(
+        "ALTER TABLE {table}{} DELETE WHERE tenant = ? AND subject = ?",
+        on_cluster(store)
+    );
+    let count = format!(
+        "SELECT count() FROM {} WHERE tenant = ? AND subject = ?",
+        payload::TABLE
+    );
+    let mut total = 0;
+    for client in servers(store)? {
+        let counted = client.query(&count).bind(whose.tenant).bind(whose.subject);
+        total += counted.fetch_one::<u64>().await?;
+        let delete = client.query(&sql).with_setting("mutations_sync", "2");
+        let delete = delete.bind(whose.tenant).bind(whose.subject);
+        delete.execute().await?;
+    }
+    Ok(total)
 }
 
 #[derive(Row, Deserialize)]

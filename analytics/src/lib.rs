@@ -22,6 +22,7 @@ pub mod export;
 mod hex;
 pub mod log;
 pub mod migrate;
+pub mod payload;
 pub mod price_book;
 pub mod query;
 pub mod record;

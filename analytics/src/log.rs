@@ -92,6 +92,19 @@ impl fmt::Display for EventId {
     }
 }
 
+impl EventId {
+    /// Reads `gateway/epoch/seq`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.rsplitn(3, '/');
+        let (seq, epoch, gateway) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self {
+            gateway: Arc::from(gateway),
+            epoch: epoch.parse().ok()?,
+            seq: seq.parse().ok()?,
+        })
+    }
+}
+
 /// A call that has begun, as [`Log::intend`] noted it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Intent(u64);

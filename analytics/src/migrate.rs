@@ -32,7 +32,7 @@ pub struct Migration {
 }
 
 /// Every migration, in order.
-pub const MIGRATIONS: [Migration; 3] = [
+pub const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "audit_log",
@@ -47,6 +47,11 @@ pub const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "price_book",
         sql: include_str!("../migrations/0003_price_book.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "audit_payload",
+        sql: include_str!("../migrations/0004_audit_payload.sql"),
     },
 ];
 

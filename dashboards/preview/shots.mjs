@@ -102,10 +102,10 @@ async function drill(page) {
     await page.waitForURL(expected, { timeout: SETTLE_MS }).catch(() => wrong.push(`a click led to ${page.url()}, not ${expected}`));
     if (!(await settle(page, grafana.settled))) wrong.push(`${page.url()} does not settle`);
   };
-  const agent = page.locator('[role="grid"] [role="gridcell"] >> text="anonymous"').first();
+  const agent = page.locator('[role="grid"] [role="gridcell"] >> text="support-bot"').first();
   await agent.click();
   await page.getByText("Calls of this agent").first().click();
-  await go(/\/d\/gantry-audit\?.*var-agent=anonymous/);
+  await go(/\/d\/gantry-audit\?.*var-agent=support-bot/);
   const session = page.locator('[role="grid"] [role="gridcell"] a[href*="var-session="]:visible').first();
   await session.click();
   await go(/\/d\/gantry-audit\?.*var-session=[0-9a-f]+/);

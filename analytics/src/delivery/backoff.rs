@@ -7,7 +7,7 @@ use std::{
 
 /// The pause after the next failure.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     min: Duration,
     max: Duration,
     next: Duration,
@@ -16,7 +16,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(min: Duration, max: Duration) -> Self {
+    pub(crate) fn new(min: Duration, max: Duration) -> Self {
         Self {
             min,
             max,
@@ -28,7 +28,7 @@ impl Backoff {
 
     /// Between half the pause and the whole of it, so that gateways which failed together do
     /// not come back together.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next.min(self.max);
         self.next = pause.saturating_mul(2);
         self.tries += 1;
@@ -38,12 +38,12 @@ impl Backoff {
     }
 
     /// After a success: the shortest pause again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.min;
     }
 
     /// After what no try will heal soon: the longest pause.
-    pub(super) fn exhaust(&mut self) {
+    pub(crate) fn exhaust(&mut self) {
         self.next = self.max;
     }
 }

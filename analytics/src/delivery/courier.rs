@@ -9,7 +9,7 @@ use std::{
 use ::clickhouse::{Client, error::Error};
 use tokio::{sync::watch, time};
 
-use super::{Settings, backoff::Backoff, insert, shards::Shards};
+use super::{Settings, backoff::Backoff, deadline_of, insert, shards::Shards};
 use crate::{
     Store,
     clickhouse::{ConnectError, describe, reason_of},
@@ -372,17 +372,6 @@ impl Courier {
             _ = self.stop.changed() => {}
         }
     }
-}
-
-/// Resolves when a stop was asked for and its time is over.
-async fn deadline_of(mut stop: watch::Receiver<Option<Instant>>) {
-    let deadline = match stop.wait_for(Option::is_some).await {
-        Ok(deadline) => *deadline,
-        // The handle is gone without a stop: the process ends or nobody waits.
-        Err(_) => None,
-    };
-    let deadline = deadline.unwrap_or_else(Instant::now);
-    time::sleep_until(deadline.into()).await;
 }
 
 fn insert_failed(batch: &Batch, source: Error) -> DeliverError {

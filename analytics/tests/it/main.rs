@@ -7,6 +7,7 @@
     reason = "here a panic is a finding"
 )]
 
+mod cluster;
 mod delivery;
 mod intents;
 mod kill;

@@ -150,6 +150,10 @@ async fn a_dry_run_before_the_first_migration_says_what_would_be_loaded() {
 #[tokio::test]
 async fn calls_are_repriced_by_the_book_in_force_or_by_one() {
     let running = RunningStore::start_migrated().await;
+    reprices(&running).await;
+}
+
+pub(crate) async fn reprices(running: &RunningStore) {
     let store = running.store();
     let every_unit = Price {
         rates: Rates {
@@ -178,7 +182,7 @@ async fn calls_are_repriced_by_the_book_in_force_or_by_one() {
         ..record
     };
     deliver(
-        &running,
+        running,
         vec![
             charged("0.271", "old"),
             charged("0.3", "old"),

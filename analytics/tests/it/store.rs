@@ -7,7 +7,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use gantry_analytics::{Store, migrate::migrate};
+use gantry_analytics::{
+    Store,
+    migrate::{MIGRATIONS, migrate},
+};
 use tempfile::TempDir;
 
 const PASSWORD: &str = "only-for-tests";
@@ -17,7 +20,13 @@ pub(crate) struct RunningStore {
     data: TempDir,
     process: Child,
     address: String,
+    cluster: Option<&'static str>,
 }
+
+/// What the engine reads where it is started: a cluster of itself alone, over which distributed tables
+/// can be read. It has no Keeper, and so neither `ON CLUSTER` nor replicas.
+const CLUSTER: &str = "<clickhouse><tcp_port>9000</tcp_port><remote_servers><main><shard><replica>\
+    <host>localhost</host><port>9000</port></replica></shard></main></remote_servers></clickhouse>";
 
 impl RunningStore {
     pub(crate) fn start() -> Self {
@@ -27,7 +36,41 @@ impl RunningStore {
             data,
             process,
             address,
+            cluster: None,
         }
+    }
+
+    /// Starts a store that is a cluster, with the tables of one but for what needs a Keeper.
+    pub(crate) async fn start_clustered() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        std::fs::write(data.path().join("config.xml"), CLUSTER).unwrap();
+        let (process, address) = spawn(&data, "127.0.0.1:0");
+        let running = Self {
+            data,
+            process,
+            address,
+            cluster: Some("main"),
+        };
+        // Which migrations are there is remembered; their tables are then those of a cluster.
+        migrate(&store_at(&running.address), false).await.unwrap();
+        let client = running.client();
+        let tables = "SELECT name FROM system.tables WHERE database = 'gantry' AND name != 'schema_migrations'";
+        let tables: Vec<String> = client.query_raw(tables).fetch_all().await.unwrap();
+        for table in tables {
+            running.run(&format!("DROP TABLE {table} SYNC")).await;
+        }
+        for migration in MIGRATIONS {
+            for statement in migration.statements(&running.store()) {
+                running.run(&without_keeper(&statement)).await;
+            }
+        }
+        running
+    }
+
+    /// Runs a statement that writes.
+    async fn run(&self, sql: &str) {
+        let done = self.client().query_raw(sql).execute().await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// Starts a store and applies the migrations.
@@ -38,7 +81,10 @@ impl RunningStore {
     }
 
     pub(crate) fn store(&self) -> Store {
-        store_at(&self.address)
+        Store {
+            cluster: self.cluster.map(str::to_owned),
+            ..store_at(&self.address)
+        }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -100,6 +146,19 @@ impl Drop for RunningStore {
     }
 }
 
+/// The statement for a cluster that is one server.
+fn without_keeper(statement: &str) -> String {
+    let mut sql = statement.replace(" ON CLUSTER main", "");
+    for (shard, replica) in [("{shard}", "{replica}"), ("all", "{shard}-{replica}")] {
+        let place = format!("('/clickhouse/tables/{shard}/{{database}}/{{table}}', '{replica}'");
+        sql = sql.replace(&format!("{place}, "), "(");
+        sql = sql.replace(&format!("{place})"), "()");
+    }
+    let window = "replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 604800";
+    sql.replace("ENGINE = Replicated", "ENGINE = ")
+        .replace(window, "non_replicated_deduplication_window = 10000")
+}
+
 /// The store of a test, known by its address alone.
 pub(crate) fn store_at(address: &str) -> Store {
     let mut store = Store::new(format!("http://{address}"));
@@ -111,6 +170,7 @@ fn spawn(data: &TempDir, listen: &str) -> (Child, String) {
     let mut process = Command::new(binary())
         .arg("--data")
         .arg(data.path())
+        .current_dir(data.path())
         .args(["--listen", listen])
         .env("GANTRY_STORE_PASSWORD", PASSWORD)
         .env("RUST_LOG", "error")

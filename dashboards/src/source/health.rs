@@ -16,23 +16,15 @@ pub(super) fn dashboard() -> Dashboard {
             Variable::labels("server", "Server", "mcp_gateway_requests_total", "server"),
         ],
         lines: vec![
-            line(
-                4,
-                [
-                    up(),
-                    down(),
-                    backlog(),
-                    lost(),
-                    dead(),
-                    config(),
-                    overflow(),
-                ],
-            ),
-            line(8, [requests(), in_flight()]),
+            // Four side by side: more cut the titles on a screen of a laptop.
+            line(4, [up(), down(), config(), overflow()]),
+            line(4, [backlog(), lost(), dead(), payloads_lost()]),
+            line(8, [requests(), in_flight(), connections()]),
             line(8, [latency(), upstream()]),
             line(8, [budget(), overhead()]),
-            line(8, [endpoints(), repeats(), refused()]),
-            line(8, [records(), waiting()]),
+            line(8, [endpoints(), repeats()]),
+            line(8, [refused(), keys()]),
+            line(8, [records(), waiting(), payloads()]),
             line(8, [spool(), inserts(), failures()]),
             line(8, [cpu(), memory(), files(), versions()]),
         ],
@@ -90,6 +82,13 @@ fn dead() -> Panel {
     .steps(GREEN, &[(0.5, RED)])
 }
 
+fn payloads_lost() -> Panel {
+    Panel::promql(Visual::Stat, "Payloads dropped", "Was a captured argument or result not stored within the range? The record of its call is there all the same.", &[
+        (r#"sum(increase(mcp_gateway_audit_payloads_total{<gateway>, stage="dropped"}[$__range]))"#, "payloads"),
+    ])
+    .steps(GREEN, &[(0.5, AMBER)])
+}
+
 fn config() -> Panel {
     Panel::promql(
         Visual::Stat,
@@ -139,6 +138,18 @@ fn in_flight() -> Panel {
             ("sum(mcp_gateway_inflight_requests{<server>})", "requests"),
             ("sum(mcp_gateway_open_streams{<server>})", "streams"),
         ],
+    )
+}
+
+fn connections() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: true },
+        "Connections of callers",
+        "How many connections do callers hold? Beyond `listen.connections` further ones are refused.",
+        &[(
+            "sum by (instance) (mcp_gateway_downstream_connections{<gateway>})",
+            "{{instance}}",
+        )],
     )
 }
 
@@ -201,6 +212,27 @@ fn refused() -> Panel {
     ])
     .unit(Unit::PerSecond)
     .nothing("Nothing was turned away")
+}
+
+fn keys() -> Panel {
+    Panel::promql(
+        Visual::TimeSeries { stacked: false },
+        "Age of issuers' keys",
+        "When did each issuer last give its keys? Above a day somebody should look.",
+        &[(
+            "max by (issuer) (mcp_gateway_jwks_age_seconds{<gateway>})",
+            "{{issuer}}",
+        )],
+    )
+    .unit(Unit::Seconds)
+    .nothing("No issuer is asked for keys")
+}
+
+fn payloads() -> Panel {
+    Panel::promql(Visual::TimeSeries { stacked: false }, "Captured payloads", "What becomes of captured arguments and results? Withheld ones are stored without their text.", &[
+        ("sum by (stage) (rate(mcp_gateway_audit_payloads_total{<gateway>}[$__rate_interval]))", "{{stage}}"),
+    ])
+    .unit(Unit::PerSecond)
 }
 
 fn records() -> Panel {

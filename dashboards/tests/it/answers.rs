@@ -10,7 +10,7 @@ use gantry_dashboards::{
 use serde_json::{Value, json};
 
 use crate::{
-    calls::{BEGIN_S, CALLS, insert, insert_seals},
+    calls::{BEGIN_S, CALLS, insert, insert_books, insert_seals},
     store::RunningStore,
 };
 
@@ -50,6 +50,7 @@ async fn known() -> RunningStore {
     }
     store.execute(&insert()).await;
     store.execute(&insert_seals()).await;
+    store.execute(&insert_books()).await;
     store
 }
 
@@ -148,6 +149,34 @@ async fn the_figures_are_those_of_the_calls() {
             );
         }
     }
+}
+
+/// By hand: 20 x 0.02; 7 x (0.1 + 10 tokens of 1 per thousand); 7 x 0.05, globex' own price.
+#[tokio::test]
+async fn calls_are_repriced_by_the_newest_book_in_force() {
+    let store = known().await;
+    let cost = trail().find(|it| it.name == "cost").unwrap();
+    let panel = cost
+        .panels()
+        .find(|(_, it)| it.title == "Reprice with the current book")
+        .unwrap()
+        .1;
+    let sales = json!(["sales", 7, 0, 3.5, 0.77, -2.73, "next"]);
+    let support = json!(["support", 20, 0, 0.2, 0.4, 0.2, "next"]);
+    let ops = json!(["ops", 7, 0, 0.14, 0.35, 0.21, "next"]);
+    for ((name, selection), expected) in SELECTIONS.into_iter().zip([
+        vec![&sales, &support, &ops],
+        vec![&support],
+        vec![&support, &ops],
+    ]) {
+        let rows = rows(&store, panel, &question(selection)).await;
+        assert_eq!(rows.iter().collect::<Vec<_>>(), expected, "{name}");
+    }
+    // Without a book there is nothing to compare with, and the panel says so.
+    store.execute("TRUNCATE TABLE price_book").await;
+    let rows = rows(&store, panel, &question(&[])).await;
+    let unpriced: Vec<_> = rows.iter().map(|row| (&row[1], &row[2], &row[4])).collect();
+    assert_eq!(unpriced[0], (&json!(7), &json!(7), &json!(0)));
 }
 
 /// gw-2's second seal names another before it, and its third leaves two records out.

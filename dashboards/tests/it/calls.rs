@@ -93,12 +93,13 @@ pub(crate) fn insert() -> String {
                 sql,
                 "('gw-1', 1, {seq}, toDateTime({ts}), '{tenant}', '{team}', '{agent}', 'tools/call', '{server}', '{version}', \
                  if('{server}' = '', '', 'http://{server}-{version}:8000'), '{kind}', '{tool}', {group}, 'session-{group}', \
-                 unhex('{seq:032x}'), if('{agent}' = '', '', 'client'), '1', '{}', {}, {}, {}, 100, 900, 10, 20, {}, '2026-q4', '{}', '{}', {}, {}), ",
+                 unhex('{seq:032x}'), if('{agent}' = '', '', 'client'), '1', '{}', {}, {}, {}, 100, 900, 10, 20, {}, if({} = 0, '', '2026-q4'), '{}', '{}', {}, {}), ",
                 calls.outcome,
                 calls.attempts,
                 calls.duration_us,
                 calls.upstream_us,
                 calls.cost,
+                calls.attempts,
                 calls.policy,
                 calls.guard,
                 calls.pii_in,
@@ -130,6 +131,59 @@ pub(crate) fn insert_seals() -> String {
     ];
     format!(
         "INSERT INTO audit_seal (gateway, epoch, first_seq, last_seq, rows, kind, newest, sealed_at, schema_version, prev, seal, signature) VALUES {}",
+        rows.join(", ")
+    )
+}
+
+/// Price books: the one that the calls were charged by; a newer one, loaded twice; and one to come.
+pub(crate) fn insert_books() -> String {
+    let price = |book: &str,
+                 text: u8,
+                 from: &str,
+                 what: [&str; 4],
+                 rates: [&str; 2],
+                 loaded: u8| {
+        let [tenant, server, kind, name] = what;
+        let [per_call, per_1k_in] = rates;
+        format!(
+            "('{book}', unhex('{text:064x}'), toDateTime64('{from} 00:00:00', 6, 'UTC'), '{tenant}', '{server}', '{kind}', '{name}', \
+             {per_call}, {per_1k_in}, 'USD', toDateTime64('2026-01-01 00:00:0{loaded}', 6, 'UTC'))"
+        )
+    };
+    let all = ["", "", "other", ""];
+    let rows = [
+        price("2026-q4", 1, "2026-10-01", all, ["9", "0"], 1),
+        // Superseded: nothing of it counts.
+        price("next", 2, "2026-11-02", all, ["7", "0"], 2),
+        price(
+            "next",
+            2,
+            "2026-11-02",
+            ["", "orders", "tool", "get"],
+            ["7", "0"],
+            2,
+        ),
+        price("next", 3, "2026-11-01", all, ["0.02", "0"], 3),
+        price(
+            "next",
+            3,
+            "2026-11-01",
+            ["", "crm", "other", ""],
+            ["0.1", "1"],
+            3,
+        ),
+        price(
+            "next",
+            3,
+            "2026-11-01",
+            ["globex", "crm", "tool", "find"],
+            ["0.05", "0"],
+            3,
+        ),
+        price("to come", 4, "2100-01-01", all, ["5", "0"], 4),
+    ];
+    format!(
+        "INSERT INTO price_book (book, revision, valid_from, tenant, server, kind, name, per_call, per_1k_in, currency, loaded_at) VALUES {}",
         rows.join(", ")
     )
 }

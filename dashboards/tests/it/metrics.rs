@@ -51,6 +51,10 @@ mcp_gateway_audit_wal_bytes 1000
 mcp_gateway_audit_wal_free_bytes 9000
 mcp_gateway_audit_insert_seconds_sum 1.5
 mcp_gateway_audit_insert_seconds_count 3
+mcp_gateway_downstream_connections 6
+mcp_gateway_jwks_age_seconds{issuer="https://idp.example.com"} 90
+mcp_gateway_audit_payloads_total{stage="delivered"} 9
+mcp_gateway_audit_payloads_total{stage="dropped"} 0
 mcp_gateway_config_last_reload_success 1
 mcp_gateway_metrics_overflow_total{family="x"} 0
 process_cpu_seconds_total 12
@@ -113,6 +117,9 @@ fn every_panel_is_answered_by_prometheus() {
                 ("In flight", 8.0),
                 ("Oldest undelivered record", 7.0),
                 ("Configuration", 1.0),
+                ("Connections of callers", 6.0),
+                ("Age of issuers' keys", 90.0),
+                ("Payloads dropped", 0.0),
             ],
         ),
         (
@@ -124,6 +131,9 @@ fn every_panel_is_answered_by_prometheus() {
                 ("In flight", 2.0),
                 ("Oldest undelivered record", 7.0),
                 ("Configuration", 1.0),
+                ("Connections of callers", 6.0),
+                ("Age of issuers' keys", 90.0),
+                ("Payloads dropped", 0.0),
             ],
         ),
         (
@@ -135,6 +145,9 @@ fn every_panel_is_answered_by_prometheus() {
                 ("In flight", 8.0),
                 ("Oldest undelivered record", 7.0),
                 ("Configuration", 1.0),
+                ("Connections of callers", 6.0),
+                ("Age of issuers' keys", 90.0),
+                ("Payloads dropped", 0.0),
             ],
         ),
     ] {

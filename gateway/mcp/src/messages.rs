@@ -115,6 +115,11 @@ impl Messages {
         self.ended = true;
     }
 
+    /// How much is held of what has not become a part yet.
+    pub fn held_bytes(&self) -> usize {
+        self.held.bytes().len()
+    }
+
     /// The next part, if it is complete.
     ///
     /// # Errors

@@ -21,12 +21,15 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn start(cache: &Cache, site: &Site) -> Result<Board> {
+    pub(crate) fn start(root: &Path, cache: &Cache, site: &Site) -> Result<Board> {
         let metrics = http::loopback(PROMETHEUS_PORT)?;
         let is_ready =
             || http::status(metrics, "GET /-/ready", "", "").is_ok_and(|status| status == 200);
-        site.cast()
-            .start_until("prometheus", &prometheus(cache, site, metrics)?, is_ready)?;
+        site.cast().start_until(
+            "prometheus",
+            &prometheus(root, cache, site, metrics)?,
+            is_ready,
+        )?;
         let mut preview = Command::new(environment::bin_folder()?.join("gantry-preview"));
         let icons = "npm/preview/node_modules/@grafana/ui/dist/public/img/icons";
         preview
@@ -62,11 +65,13 @@ impl Board {
     }
 }
 
-fn prometheus(cache: &Cache, site: &Site, listen: SocketAddr) -> Result<Command> {
+fn prometheus(root: &Path, cache: &Cache, site: &Site, listen: SocketAddr) -> Result<Command> {
     let config = site.out().join("prometheus.yml");
     let text = format!(
         "global: {{scrape_interval: {SCRAPE}, evaluation_interval: {SCRAPE}}}\n\
+         rule_files: ['{}']\n\
          scrape_configs:\n  - {{job_name: gantry, static_configs: [{{targets: ['{}']}}]}}\n",
+        root.join("dashboards/alerts/gantry.rules.yml").display(),
         site.admin()
     );
     fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;

@@ -3,12 +3,12 @@
 //!
 //! Everything runs on the loopback interface, keeps its files in `out/demo`, and ends with this program.
 
+mod agents;
 mod board;
 mod session;
 mod site;
 mod trail;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -19,6 +19,7 @@ use anyhow::Result;
 use crate::cache::Cache;
 use crate::setup::{self, Purpose};
 use crate::{command, command::cargo};
+use agents::Callers;
 use board::Board;
 use site::Site;
 
@@ -35,7 +36,7 @@ pub(crate) fn run(root: &Path, once: bool) -> Result<()> {
 
     let site = Site::start(root, &cache)?;
     println!("demo: {} is up; holding sessions through it", site.base());
-    let expected = session::hold_all(root, &cache, site.address())?;
+    let expected = session::hold_all(root, &cache, site.callers())?;
     let trail = trail::Trail::new(&site);
     let verdict = trail.settle(&expected);
     println!("\n{}", trail.table()?);
@@ -48,13 +49,13 @@ pub(crate) fn run(root: &Path, once: bool) -> Result<()> {
     if once {
         return Ok(());
     }
-    let board = Board::start(&cache, &site)?;
+    let board = Board::start(root, &cache, &site)?;
     println!(
         "\nDashboards:   {}\n{}\nCtrl-C ends it.",
         board.address(),
         site.invitation()
     );
-    while_busy(root, &cache, site.address(), || site.wait())
+    while_busy(root, &cache, site.callers(), || site.wait())
 }
 
 /// Draws the dashboards over sessions that go on until Ctrl-C. With `pictures` it takes a picture of each into that
@@ -66,16 +67,16 @@ pub(crate) fn dashboards(root: &Path, pictures: Option<&Path>) -> Result<()> {
     build(root)?;
 
     let site = Site::start(root, &cache)?;
-    let board = Board::start(&cache, &site)?;
+    let board = Board::start(root, &cache, &site)?;
     println!("Dashboards: {}", board.address());
     let Some(folder) = pictures else {
         println!("Ctrl-C ends it.");
-        return while_busy(root, &cache, site.address(), || site.wait());
+        return while_busy(root, &cache, site.callers(), || site.wait());
     };
     for _ in 0..ROUNDS {
-        session::hold_all(root, &cache, site.address())?;
+        session::hold_all(root, &cache, site.callers())?;
     }
-    while_busy(root, &cache, site.address(), || {
+    while_busy(root, &cache, site.callers(), || {
         board.picture(&cache, &site, folder)
     })
 }
@@ -86,17 +87,17 @@ fn build(root: &Path) -> Result<()> {
     command::run(cargo(root).args(["build", "--quiet", "--workspace", "--bins"]))
 }
 
-/// Does `work` while sessions with the gateway at `address` are held one after the other.
+/// Does `work` while sessions with the gateway are held one after the other.
 fn while_busy(
     root: &Path,
     cache: &Cache,
-    address: SocketAddr,
+    callers: Callers<'_>,
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) && session::hold_all(root, cache, address).is_ok() {
+            while !done.load(Ordering::Relaxed) && session::hold_all(root, cache, callers).is_ok() {
                 thread::sleep(PAUSE);
             }
         });

@@ -1,23 +1,24 @@
-//! Sessions of real clients with each server through the gateway, and one call that the gateway must refuse.
+//! Sessions of real clients with each server through the gateway, and two calls that the gateway must refuse.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::agents::{BILLING, Callers, RESEARCH, SALES, SUPPORT};
 use super::trail::Call;
 use crate::cache::Cache;
 use crate::{command, http};
 
-/// A client, the era it speaks, and the server it meets.
-const MEETINGS: [(Client, &str, &str); 4] = [
-    (Client::TypeScript, "modern", "fixture"),
-    (Client::Sdk, "auto", "everything"),
-    (Client::FastMcp, "legacy", "crm"),
-    (Client::TypeScript, "auto", "httpbin"),
+/// An agent, its client, the era that this speaks, and the server it meets.
+const MEETINGS: [(&str, Client, &str, &str); 5] = [
+    (SUPPORT, Client::TypeScript, "modern", "fixture"),
+    (RESEARCH, Client::Sdk, "auto", "everything"),
+    (BILLING, Client::FastMcp, "legacy", "crm"),
+    (SALES, Client::FastMcp, "legacy", "crm"),
+    (RESEARCH, Client::TypeScript, "auto", "httpbin"),
 ];
 
 #[derive(Clone, Copy)]
@@ -30,34 +31,43 @@ enum Client {
     FastMcp,
 }
 
-/// Holds all sessions with the gateway at `address`; returns the rows that they must have left.
-pub(crate) fn hold_all(root: &Path, cache: &Cache, address: SocketAddr) -> Result<Vec<Call>> {
+/// Holds all sessions with the gateway; returns the rows that they must have left.
+pub(crate) fn hold_all(root: &Path, cache: &Cache, callers: Callers<'_>) -> Result<Vec<Call>> {
     let mut calls = Vec::new();
-    for (client, era, server) in MEETINGS {
+    for (agent, client, era, server) in MEETINGS {
         let steps = root.join(format!("xtask/peers/demo/{server}.json"));
         let mut command = client.command(root, cache);
         command
-            .arg(format!("http://{address}/mcp/{server}"))
+            .arg(format!("http://{}/mcp/{server}", callers.address))
             .arg(era)
-            .arg(&steps);
+            .arg(&steps)
+            .env("GANTRY_API_KEY", callers.agents.key(agent)?);
         command::capture(&mut command)
             .with_context(|| format!("the session with {server} went wrong"))?;
         calls.extend(expected(&steps, server)?);
     }
-    calls.push(smuggle(address)?);
+    // The header names a harmless tool, and the body another.
+    refused(callers, SUPPORT, "echo", 400)?;
+    calls.push(Call::new("", "sized", "bad_request"));
+    // A rule says no.
+    refused(callers, BILLING, "sized", 403)?;
+    calls.push(Call::new("fixture", "sized", "denied"));
     Ok(calls)
 }
 
-/// A call whose header names a harmless tool and whose body names another.
-fn smuggle(address: SocketAddr) -> Result<Call> {
-    let head = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-                mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\n";
+/// A call of the fixture's `sized` that the gateway must answer with `status`. Its header names the tool `header`.
+fn refused(callers: Callers<'_>, agent: &str, header: &str, status: u16) -> Result<()> {
+    let key = callers.agents.key(agent)?;
+    let head = format!(
+        "content-type: application/json\r\naccept: application/json, text/event-stream\r\nx-api-key: {key}\r\n\
+         mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: {header}\r\n"
+    );
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"sized","arguments":{"bytes":1},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
-    let status = http::status(address, "POST /mcp/fixture", head, body)?;
-    if status != 400 {
-        bail!("a call whose header contradicts its body was answered with {status}");
+    let answered = http::status(callers.address, "POST /mcp/fixture", &head, body)?;
+    if answered != status {
+        bail!("a call that must be refused with {status} was answered with {answered}");
     }
-    Ok(Call::new("", "sized", "bad_request"))
+    Ok(())
 }
 
 /// The rows of a session's tool calls.

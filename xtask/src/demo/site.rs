@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::agents::{Agents, Callers, SUPPORT};
 use crate::cache::Cache;
 use crate::process::Cast;
 use crate::{command, environment, http};
@@ -18,6 +19,7 @@ const ADMIN_PORT: u16 = 9090;
 
 pub(crate) struct Site {
     cast: Cast,
+    agents: Agents,
     gantry: PathBuf,
     address: SocketAddr,
     admin: SocketAddr,
@@ -52,6 +54,7 @@ impl Site {
         let (address, admin) = (http::loopback(PORT)?, http::loopback(ADMIN_PORT)?);
         let site = Site {
             cast,
+            agents: Agents::make(parts.out.join("keys"))?,
             gantry: parts.bins.join("gantry"),
             address,
             admin,
@@ -59,7 +62,7 @@ impl Site {
             out: parts.out,
         };
         secret(&credential_file(&site.out), &random()?)?;
-        write(&site.config(), &configuration(&site, &servers, &service))?;
+        write(&site.config(), &configuration(&site, &servers, &service)?)?;
         write(&site.call(), CALL)?;
 
         command::capture(&mut site.audit("migrate")).context("cannot create the tables")?;
@@ -74,10 +77,6 @@ impl Site {
     /// Where the servers are, each under its name.
     pub(crate) fn base(&self) -> String {
         format!("http://{}/mcp", self.address)
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {
@@ -99,6 +98,14 @@ impl Site {
     pub(crate) fn credential(&self) -> Result<String> {
         let path = credential_file(&self.out);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Who calls, and where.
+    pub(crate) fn callers(&self) -> Callers<'_> {
+        Callers {
+            agents: &self.agents,
+            address: self.address,
+        }
     }
 
     /// The folder with the site's files.
@@ -131,13 +138,15 @@ impl Site {
         let (base, admin) = (self.base(), self.admin);
         let (gantry, config, call) = (self.gantry.display(), self.config(), self.call());
         let (config, call) = (config.display(), call.display());
+        let key = self.agents.file(SUPPORT);
+        let key = key.display();
         format!(
             "MCP servers:  {base}/fixture  {base}/everything  {base}/crm  {base}/httpbin\n\
              Admin:        http://{admin}/metrics  /healthz  /readyz  /config\n\
              Usage:        http://{admin}/usage (any name; the password is in {})\n\
              Files:        {}\n\n\
              Try:\n\
-             curl -s {base}/crm -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
+             curl -s {base}/crm -H \"x-api-key: $(cat {key})\" -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
              -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: add' -d @{call}\n\
              {gantry} audit tail --config {config}\n\
              curl -s http://{admin}/metrics | grep mcp_gateway_requests_total\n",
@@ -205,9 +214,9 @@ impl Parts<'_> {
 
 /// What gives the dashboards something to show: what calls cost, and what the guardrails would have found.
 const EXTRAS: &str = "guardrails: {pii: monitor, injection: monitor}\n\
-    prices: {currency: USD, books: {demo: {prices: [{per_call: 0.0001}, {server: crm, per_1k_in: 0.002, per_1k_out: 0.008}]}}}\n";
+    prices: {currency: USD, tenant_claim: tenant, books: {demo: {prices: [{per_call: 0.0001}, {server: crm, per_1k_in: 0.002, per_1k_out: 0.008}]}}}\n";
 
-fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> String {
+fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> Result<String> {
     let service = service.trim_end_matches('/');
     let mut servers: String = servers
         .iter()
@@ -218,13 +227,14 @@ fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> Stri
     ));
     let (address, admin, store) = (site.address, site.admin, &site.store);
     let (password, spool) = (password_file(&site.out), site.out.join("spool"));
-    format!(
-        "listen: {address}\nadmin: {{address: {admin}, credential: 'file:{}'}}\nservers:\n{servers}{EXTRAS}audit:\n  gateway: demo\n  \
+    let callers = site.agents.configuration()?;
+    Ok(format!(
+        "listen: {address}\nadmin: {{address: {admin}, credential: 'file:{}'}}\nservers:\n{servers}{callers}{EXTRAS}audit:\n  gateway: demo\n  \
          clickhouse: {{url: {store}, user: gantry, password: 'file:{}'}}\n  spool: {{dir: '{}'}}\n",
         credential_file(&site.out).display(),
         password.display(),
         spool.display()
-    )
+    ))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -232,7 +242,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Others on this machine must not read it.
-fn secret(path: &Path, text: &str) -> Result<()> {
+pub(super) fn secret(path: &Path, text: &str) -> Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -260,7 +270,7 @@ fn empty(folder: PathBuf) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn random() -> Result<String> {
+pub(super) fn random() -> Result<String> {
     let mut bytes = [0; 16];
     fs::File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))

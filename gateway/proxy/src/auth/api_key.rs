@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use gantry_analytics::record::AuthMethod;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -27,6 +28,11 @@ impl ApiKeys {
                 agent: key.agent.clone(),
                 teams: key.teams.clone(),
                 scopes: key.scopes.clone(),
+                claims: key
+                    .claims
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+                    .collect(),
                 method: AuthMethod::ApiKey,
                 ..Identified::default()
             });
@@ -69,12 +75,14 @@ mod tests {
             agent: agent.to_owned(),
             teams: vec!["ops".to_owned()],
             scopes: Vec::new(),
+            claims: [("tid".to_owned(), agent.to_uppercase())].into(),
         };
         let keys = ApiKeys::compile(&[key("first", "a"), key("second", "b")]);
         let found = keys.find(b"second").unwrap();
         assert_eq!(found.agent(), "b");
         assert_eq!(found.teams(), ["ops"]);
         assert_eq!(found.method(), AuthMethod::ApiKey);
+        assert_eq!(found.claims()["tid"], "B");
         for wrong in ["", "firs", "first ", "FIRST"] {
             assert!(keys.find(wrong.as_bytes()).is_none(), "{wrong:?}");
         }

@@ -60,7 +60,7 @@ impl Caller {
         &self.0.scopes
     }
 
-    /// Everything else that the credential says; empty unless it is a token.
+    /// Everything else that the credential says, or that the configuration says of an API key.
     pub fn claims(&self) -> &Map<String, Value> {
         &self.0.claims
     }

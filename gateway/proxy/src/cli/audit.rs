@@ -1,5 +1,6 @@
 //! `gantry audit`: the trail in ClickHouse, from the command line.
 
+mod kept;
 mod proof;
 
 use std::{
@@ -11,9 +12,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 use gantry_analytics::{
-    Store,
+    EventId, Store,
     erase::{self, Subject},
-    export, migrate,
+    export, migrate, payload,
     price_book::{self, PriceBook},
     query::{self, Format},
     seal::Signer,
@@ -58,6 +59,17 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = FileFormat::Json)]
         format: FileFormat,
     },
+    /// Prints the arguments and the result that `audit.capture` keeps of one call.
+    Payload {
+        #[command(flatten)]
+        place: Place,
+        /// One JSON object for each instead of text.
+        #[arg(long)]
+        json: bool,
+        /// The record's `event_id`: `gateway/epoch/number`.
+        #[arg(value_parser = event)]
+        event: EventId,
+    },
     /// Proves that no record is missing, doubled or changed, or names the first that are.
     Verify {
         #[command(flatten)]
@@ -73,7 +85,7 @@ pub enum Command {
         #[arg(long)]
         public_key: Vec<PathBuf>,
     },
-    /// Forgets who a pseudonym is; with `--records`, erases the person's records, too.
+    /// Forgets who a pseudonym is, and deletes what `audit.capture` keeps of the person's calls; with `--records`, erases the person's records, too.
     Erase {
         #[command(flatten)]
         place: Place,
@@ -201,6 +213,7 @@ impl Command {
         let (Self::Migrate { place, .. }
         | Self::Query { place, .. }
         | Self::Export { place, .. }
+        | Self::Payload { place, .. }
         | Self::Verify { place, .. }
         | Self::Erase { place, .. }
         | Self::Reprice { place, .. }
@@ -237,6 +250,11 @@ async fn execute(store: &Store, config: &Checked, command: &Command) -> anyhow::
             format,
             ..
         } => export::export(store, since, until, (*format).into(), &mut out).await?,
+        Command::Payload { json, event, .. } => {
+            let kept = payload::of(store, event).await?;
+            anyhow::ensure!(!kept.is_empty(), "nothing is kept of {event}");
+            kept::show(&kept, *json, &mut out)?;
+        }
         Command::Verify {
             against,
             public_key,
@@ -257,6 +275,10 @@ async fn execute(store: &Store, config: &Checked, command: &Command) -> anyhow::
             let whose = Subject { tenant, subject };
             erase::link(store, whose).await?;
             writeln!(out, "forgot who {subject} is")?;
+            let payloads = erase::payloads(store, whose).await?;
+            if payloads > 0 {
+                writeln!(out, "deleted {payloads} captured arguments and results")?;
+            }
             if *records {
                 let signer = Signer::load(&audit.seal_key)?;
                 let reason = reason.as_deref().unwrap_or_default();
@@ -308,6 +330,10 @@ async fn migrate(
         writeln!(out, "up to date")?;
     }
     Ok(())
+}
+
+fn event(text: &str) -> Result<EventId, &'static str> {
+    EventId::parse(text).ok_or("an event id is `gateway/epoch/number`")
 }
 
 /// The price books of the configuration.

@@ -106,6 +106,11 @@ pub(super) const SPOOL_BYTES_MIN: u64 = 16 * MIB;
 pub(super) const SPOOL_BYTES_MAX: u64 = 16 * 1_024 * GIB;
 
 pub(super) const SKEW_MAX: Period = Period::from_ms(5 * MINUTE);
+pub(super) const CAPTURE_BYTES_MIN: u64 = 64;
+/// What is larger is not inspected as a whole, and not kept.
+pub const CAPTURE_BYTES_MAX: u64 = MIB;
+/// Longer is no short while.
+pub(super) const CAPTURE_DAYS_MAX: u64 = 90;
 pub(super) const KEEP_DAYS_MIN: u64 = 1;
 pub(super) const KEEP_DAYS_MAX: u64 = 36_500;
 pub(super) const OTLP_MIN: Period = Period::from_ms(100);

@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::condition::Condition;
 use super::pattern::Pattern;
 use super::secret::Secret;
-pub use audit::{Audit, ClickHouse, Spool};
+pub use audit::{Audit, Capture, ClickHouse, Spool};
 pub use telemetry::{Log, LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 
 pub use auth::*;

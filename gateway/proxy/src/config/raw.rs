@@ -23,7 +23,7 @@ use super::quantity::{Period, Size};
 use super::secret::Secret;
 
 pub(super) use access::{AccessRule, OneOrMany, PATTERN};
-pub(super) use audit::{Ack, Audit, ClickHouse, Compression, OnFull};
+pub(super) use audit::{Ack, Audit, Capture, ClickHouse, Compression, OnFull};
 pub(super) use auth::*;
 pub(super) use limits::*;
 pub(super) use telemetry::{LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};

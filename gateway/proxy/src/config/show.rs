@@ -189,6 +189,16 @@ fn audit(page: &mut Page, audit: &Audit) {
         page.text("dir", audit.spool.dir.display());
         page.text("bytes_max", Size(audit.spool.bytes_max));
     });
+    if let Some(capture) = &audit.capture {
+        page.map("capture", |page| {
+            let tools: Vec<String> = capture.tools.iter().map(Pattern::to_string).collect();
+            page.list("tools", &tools);
+            page.bare("arguments", capture.arguments);
+            page.bare("results", capture.results);
+            page.text("bytes_max", Size(capture.bytes_max));
+            page.bare("keep_days", capture.keep_days);
+        });
+    }
 }
 
 fn store(page: &mut Page, clickhouse: &ClickHouse) {

@@ -16,6 +16,7 @@ pub mod hooks;
 pub mod pin;
 mod report;
 mod rules;
+mod storable;
 mod vault;
 
 use std::{
@@ -33,6 +34,7 @@ pub use compile::GuardrailsError;
 pub use definitions::LockError;
 pub use report::{Evidence, Report};
 pub use rules::Scope;
+pub use storable::Storable;
 
 use crate::{config::guardrails::Direction, policy::Permit};
 use definitions::Approved;
@@ -68,6 +70,8 @@ pub struct Screened {
     headers: HeaderMap,
     body: Bytes,
     report: Report,
+    /// The message as it came, where tokens in it were turned back.
+    tokenised: Option<Bytes>,
 }
 
 impl Screened {
@@ -90,6 +94,7 @@ impl Screened {
             headers,
             body: Bytes::from(error),
             report: Report::default(),
+            tokenised: None,
         }
     }
 
@@ -106,6 +111,16 @@ impl Screened {
     /// What was found and done.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// The message for whoever is not its server: where a rule has turned tokens back for that, it
+    /// has the tokens. `None` where that cannot be had.
+    pub fn for_others(&self, guardrails: &Guardrails, scope: Option<&Scope<'_>>) -> Option<Bytes> {
+        let Some(message) = &self.tokenised else {
+            return Some(self.body.clone());
+        };
+        let acted = guardrails.act(scope?, message).ok()?;
+        Some(Bytes::from(acted.message.into_owned()))
     }
 
     /// Hands the message to the upstream side.
@@ -291,12 +306,13 @@ pub fn screen(
             headers,
             body,
             report: Report::default(),
+            tokenised: None,
         });
     };
     guardrails.callable(force, scope)?;
-    let body = match force.vault.restored(&force.rules, scope, &body) {
-        Some(restored) => Bytes::from(restored),
-        None => body,
+    let (body, tokenised) = match force.vault.restored(&force.rules, scope, &body) {
+        Some(restored) => (Bytes::from(restored), Some(body)),
+        None => (body, None),
     };
     let acted = guardrails.act(scope, &body)?;
     headers::mirror(&mut headers, &acted.rewritten);
@@ -309,5 +325,6 @@ pub fn screen(
         headers,
         body,
         report,
+        tokenised,
     })
 }

@@ -12,6 +12,7 @@ use gantry_analytics::{
 };
 use gantry_mcp::frame::Bounds;
 
+use super::Capture;
 use crate::{
     auth::{Credentials, Fetcher, FetcherError, Identity},
     config::{Checked, Measure, PriceBook},
@@ -44,6 +45,8 @@ pub struct Lasting {
     pub metrics: Arc<Metrics>,
     /// The export of traces.
     pub spans: Option<Spans>,
+    /// Where arguments and results go, if anywhere.
+    pub capture: Option<Capture>,
     /// What seals session ids where the configuration names no keys.
     pub session_key: [u8; 32],
 }
@@ -110,6 +113,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The traces; outlive configurations.
     pub spans: Option<Spans>,
+    /// Arguments and results; outlives configurations.
+    pub capture: Option<Capture>,
 }
 
 impl Gateway {
@@ -132,6 +137,7 @@ impl Gateway {
             log,
             metrics,
             spans,
+            capture,
             session_key,
         } = lasting;
         // What can fail comes first: until then nothing has changed.
@@ -177,6 +183,7 @@ impl Gateway {
             intent: config.audit.intent && !config.insecure.unrecorded,
             metrics,
             spans,
+            capture,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! fact per stage and is closed exactly once, into the record. Nothing here opens a socket.
 
 mod canary;
+mod capture;
 mod decline;
 mod gateway;
 mod inspection;
@@ -17,6 +18,7 @@ mod settle;
 mod trail;
 mod usage;
 
+pub use capture::{Capture, CaptureError};
 pub use gateway::{CompileError, EVERY, Gateway, Lasting};
 pub use inspection::Inspection;
 pub use lesson::{Lesson, Listening};

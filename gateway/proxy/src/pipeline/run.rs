@@ -17,7 +17,7 @@ use gantry_mcp::{
 use http::StatusCode;
 
 use super::{
-    Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail,
+    Gateway, Inspection, Lesson, Original, Phase, Refusal, Request, Review, Trail, capture,
     decline::{self, Decline},
     mirror,
     request::mirrored,
@@ -177,6 +177,13 @@ pub async fn run(
         (Err(refusal), _) => return Err(refusal),
     };
     trail.passed(Phase::GuardIn);
+    trail.captures(capture::begin(
+        gateway,
+        server.name(),
+        &asked,
+        inspection.as_ref(),
+        &screened,
+    ));
     let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
     trail.routed(&target);
     let terms = terms(

@@ -24,8 +24,8 @@ pub struct Unsettled {
 /// # Errors
 /// [`Refusal::Unrecorded`] when the trail did not take it: the call must not be made.
 pub(super) async fn intend(gateway: &Gateway, trail: &mut Trail) -> Result<(), Refusal> {
-    let id = trail.plain_id();
-    let record = trail.begun(&id);
+    let (id, lists) = (trail.plain_id(), trail.lists());
+    let record = trail.begun(&id, &lists);
     let row = identified(gateway, record, trail.person()).encode();
     let noted = gateway.log.intend(row).await;
     let intent = noted.map_err(|fault| {
@@ -43,6 +43,7 @@ pub(super) async fn intend(gateway: &Gateway, trail: &mut Trail) -> Result<(), R
 pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled> {
     entry.tally().await;
     let row = record(gateway, &entry, &entry.lists()).encode();
+    let captured = entry.captured();
     let appended = if gateway.recorded {
         gateway.log.conclude(entry.intent(), row).await
     } else {
@@ -52,6 +53,10 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
     let entry = &entry;
     let lists = entry.lists();
     let record = record(gateway, entry, &lists);
+    if let Some(captured) = captured {
+        let id = appended.as_ref().ok().and_then(Option::as_ref);
+        captured.hand_over(&record, id);
+    }
     gateway.metrics.observe(&Operation {
         server: record.server,
         method: record.method,

@@ -41,7 +41,7 @@ use crate::{
     config::{Checked, OtlpProtocol, Secret},
     federation::Fronts,
     limits::Ledger,
-    pipeline::{CompileError, Gateway, Lasting},
+    pipeline::{Capture, CaptureError, CompileError, Gateway, Lasting},
     telemetry::{
         metrics::Metrics,
         spans::{self, Exporting, Spans},
@@ -70,6 +70,9 @@ pub enum ServeError {
     /// The key of the trail's seals cannot be used.
     #[error("cannot sign the audit trail: {0}")]
     Key(#[from] KeyError),
+    /// Arguments and results cannot be kept.
+    #[error("cannot capture calls: {0}")]
+    Capture(#[from] CaptureError),
     /// The export of traces cannot be started.
     #[error(transparent)]
     Spans(#[from] spans::StartError),
@@ -147,6 +150,10 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
     if let Some(spans) = &spans {
         metrics.exporting(spans.clone());
     }
+    let (capture, dispatch) = Capture::start(config)?.unzip();
+    if let Some(capture) = &capture {
+        metrics.capturing(capture.outbox().clone());
+    }
     let ledger = Arc::new(Ledger::default());
     let lasting = Lasting {
         upstream: Arc::new(Upstream::default()),
@@ -156,6 +163,7 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         log: log.clone(),
         metrics: Arc::clone(&metrics),
         spans,
+        capture,
         session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
     };
     let starting = tokio::runtime::Builder::new_current_thread()
@@ -230,6 +238,9 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         delivery.stop(FLUSH_DEADLINE);
     }
     log.close(FLUSH_DEADLINE);
+    if let Some(dispatch) = dispatch {
+        dispatch.stop(FLUSH_DEADLINE);
+    }
     if let Some(exporting) = exporting {
         exporting.stop(FLUSH_DEADLINE);
     }

@@ -22,6 +22,7 @@ use std::{
 use arc_swap::ArcSwap;
 use gantry_analytics::{
     Stats,
+    payload::Outbox,
     record::{Kind, Outcome, Record},
 };
 use prometheus::{
@@ -89,6 +90,7 @@ pub struct Metrics {
     connections: IntGauge,
     governance: Governance,
     spans: OnceLock<Spans>,
+    payloads: OnceLock<Outbox>,
     reload_success: IntGauge,
     reload_timestamp: Gauge,
 }
@@ -110,6 +112,7 @@ impl Metrics {
             unknown: Arc::new(ServerSeries::new(UNKNOWN, &families)),
             governance: Governance::register(&registry, &families.overflow),
             spans: OnceLock::new(),
+            payloads: OnceLock::new(),
             families,
             auth_failures: register(
                 &registry,
@@ -167,6 +170,12 @@ impl Metrics {
     pub fn exporting(&self, spans: Spans) {
         // There is one exporter in a process.
         let _ = self.spans.set(spans);
+    }
+
+    /// Shows what becomes of arguments and results from now on.
+    pub fn capturing(&self, outbox: Outbox) {
+        // There is one outbox in a process.
+        let _ = self.payloads.set(outbox);
     }
 
     /// Counts a request as being answered until the guard is dropped.
@@ -235,6 +244,7 @@ impl Metrics {
         let (exported, dropped) = self.spans.get().map_or((0, 0), Spans::counts);
         audit::write_spans(&mut page, exported, dropped);
         audit::write(&mut page, stats);
+        audit::write_payloads(&mut page, self.payloads.get().map(Outbox::counts));
         issuers::write(&mut page, &self.issuers.load());
         page
     }

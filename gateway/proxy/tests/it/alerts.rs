@@ -50,7 +50,7 @@ fn every_rule_is_valid_and_fires_on_what_it_is_for() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- alert: "))
         .collect();
-    assert_eq!(names.len(), 18);
+    assert_eq!(names.len(), 19);
     for name in names {
         assert!(
             tests.contains(&format!("alertname: {name}\n")),
@@ -127,7 +127,7 @@ async fn prometheus_scrapes_the_gateway_and_evaluates_every_rule() {
             rules.iter().all(|rule| rule["health"] != "err"),
             "{rules:#?}"
         );
-        if rules.len() == 25 && rules.iter().all(|rule| rule["health"] == "ok") {
+        if rules.len() == 26 && rules.iter().all(|rule| rule["health"] == "ok") {
             break;
         }
         assert!(tokio::time::Instant::now() < patience, "{rules:#?}");

@@ -216,6 +216,11 @@ impl Store {
         Process::listening(&mut command)
     }
 
+    /// SIGKILL. [`Store::restart`] brings it back.
+    pub(crate) fn stop(&mut self) {
+        self.process.kill();
+    }
+
     /// SIGKILL, then a new start on the same data and port.
     pub(crate) fn restart(&mut self) {
         self.process.kill();

@@ -10,6 +10,7 @@
 
 mod access;
 mod alerts;
+mod capture;
 mod cli;
 mod conformance;
 mod faults;

@@ -17,7 +17,7 @@ async fn a_call_under_way_when_the_gateway_is_killed_is_recorded_as_unknown() {
     };
     let fixture = fixture::start(options).await.unwrap();
     let mut gateway = Gateway::start(&format!(
-        "servers: {{server: {{url: '{}'}}}}\n{}",
+        "guardrails: {{pii: monitor}}\nservers: {{server: {{url: '{}'}}}}\n{}",
         fixture.url(),
         store.audit().replacen('{', "{intent: true, ", 1)
     ));
@@ -41,7 +41,8 @@ async fn a_call_under_way_when_the_gateway_is_killed_is_recorded_as_unknown() {
         "{reads} {writes}"
     );
 
-    let slow = tool_call(&url, &json!("slow"), "slow", json!({"ms": 60_000}));
+    let arguments = json!({"ms": 60_000, "for": "ada@example.com"});
+    let slow = tool_call(&url, &json!("slow"), "slow", arguments);
     let slow = tokio::spawn(slow.send());
     let intents = gateway.folder.path().join("spool/intents");
     let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -67,6 +68,8 @@ async fn a_call_under_way_when_the_gateway_is_killed_is_recorded_as_unknown() {
     assert_eq!(unknown["tool"], json!("slow"));
     assert_eq!(unknown["agent"], json!("anonymous"));
     assert_ne!(unknown["args_hash"], json!(0));
+    assert_eq!(unknown["pii_in"], json!({"EMAIL": 1}));
+    assert_eq!(unknown["guard_action"], json!("flag"));
     assert!(unknown["epoch"].as_u64() > rows[0]["epoch"].as_u64());
     // Once, however often it starts.
     gateway.process().kill();

@@ -1,6 +1,7 @@
 """A session with PyPI `fastmcp`. See README.md."""
 
 import asyncio
+import os
 import sys
 
 import mcp_types as types
@@ -28,6 +29,7 @@ async def main():
 
     client = Client(
         url,
+        auth=os.environ.get("GANTRY_API_KEY"),
         mode=mode,
         timeout=30,
         elicitation_handler=elicited,

@@ -1,16 +1,20 @@
 """A session with PyPI `mcp`. See README.md."""
 
 import asyncio
+import os
 import sys
 
+import httpx2
 import mcp_types as types
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from session import arguments, fill, plain, run, say
 
 
 async def main():
     url, mode, steps = arguments()
+    key = os.environ.get("GANTRY_API_KEY")
     notices = []
 
     async def elicited(_context, params):
@@ -26,8 +30,10 @@ async def main():
     async def progressed(progress, total, message):
         notices.append({"progress": progress, "total": total, "message": message})
 
+    headers = {"x-api-key": key} if key else {}
+    http = httpx2.AsyncClient(headers=headers, timeout=30, follow_redirects=True)
     client = Client(
-        url,
+        streamable_http_client(url, http_client=http) if key else url,
         mode=mode,
         read_timeout_seconds=30,
         elicitation_callback=elicited,

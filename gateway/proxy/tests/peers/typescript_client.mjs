@@ -56,7 +56,9 @@ const run = (step) => {
   return client.callTool({ name: step.call, arguments: step.arguments ?? {} }, options);
 };
 
-const transport = new StreamableHTTPClientTransport(new URL(url));
+const key = process.env.GANTRY_API_KEY;
+const requestInit = key ? { headers: { 'x-api-key': key } } : {};
+const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit });
 await client.connect(transport);
 say({
   connected: client.getServerVersion(),

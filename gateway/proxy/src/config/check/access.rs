@@ -142,7 +142,7 @@ impl Checker<'_> {
         }
     }
 
-    fn patterns(
+    pub(super) fn patterns(
         &mut self,
         texts: &[String],
         path: &Path,

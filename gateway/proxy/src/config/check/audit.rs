@@ -67,6 +67,7 @@ impl Checker<'_> {
                 dir,
                 bytes_max: raw.spool.bytes_max.0,
             },
+            capture: None,
         })
     }
 

@@ -222,7 +222,19 @@ impl Checker<'_> {
                     agent: raw.agent.clone(),
                     teams: raw.teams.clone(),
                     scopes: raw.scopes.clone(),
+                    claims: raw.claims.clone(),
                 }),
+            }
+            for (name, value) in &raw.claims {
+                let fits = |text: &str| {
+                    (1..=AGENT_NAME_BYTES_MAX).contains(&text.len())
+                        && !text.chars().any(char::is_control)
+                };
+                if !fits(name) || !fits(value) {
+                    let what = "a claim that no token would have";
+                    let allowed = "a name and a value of 1 to 256 bytes without control characters";
+                    self.fault(&path.key("claims").key(name), what, allowed);
+                }
             }
         }
         keys

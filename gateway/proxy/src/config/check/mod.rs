@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod auth;
+mod capture;
 mod credentials;
 mod edge;
 mod federation;
@@ -62,7 +63,10 @@ pub(super) fn check(
     let limits = checker.limits(&raw.limits, &servers, prices.as_ref());
     let redis = raw.redis.as_ref().and_then(|redis| checker.redis(redis));
     let guardrails = checker.guardrails(&raw.guardrails);
-    let audit = checker.audit(&raw.audit);
+    let mut audit = checker.audit(&raw.audit);
+    if let (Some(audit), Some(capture)) = (&mut audit, &raw.audit.capture) {
+        audit.capture = checker.capture(capture, audit, insecure.unrecorded, &raw.servers);
+    }
     let telemetry = checker.telemetry(&raw.telemetry);
     Some(Checked {
         listen: listen?,

@@ -9,7 +9,7 @@ use gantry_analytics::{
 };
 use url::Url;
 
-use crate::config::Secret;
+use crate::config::{Secret, pattern::Pattern};
 
 /// The audit trail.
 #[derive(Clone, Debug)]
@@ -27,6 +27,19 @@ pub struct Audit {
     /// Without it the trail stays in the spool.
     pub clickhouse: Option<ClickHouse>,
     pub spool: Spool,
+    /// What is kept of calls beside their records; nothing without it.
+    pub capture: Option<Capture>,
+}
+
+/// Arguments and results that are kept for a while.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// Of tools, or of all tools of a server; at least one.
+    pub tools: Vec<Pattern>,
+    pub arguments: bool,
+    pub results: bool,
+    pub bytes_max: u64,
+    pub keep_days: u32,
 }
 
 /// Where the trail is delivered.

@@ -125,6 +125,7 @@ pub struct ApiKey {
     pub agent: String,
     pub teams: Vec<String>,
     pub scopes: Vec<String>,
+    pub claims: BTreeMap<String, String>,
 }
 
 /// Certificates of agents.

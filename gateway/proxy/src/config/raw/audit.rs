@@ -35,6 +35,44 @@ pub(in crate::config) struct Audit {
     pub clickhouse: Option<ClickHouse>,
     /// Where the trail waits on disk until it is delivered.
     pub spool: Spool,
+    /// Keeps arguments and results of some tools' calls for a while, in a table beside the trail. Left out: none are
+    /// ever stored.
+    pub capture: Option<Capture>,
+}
+
+/// What is kept of calls beside their records. Kept is what has passed the guardrails, and of that nothing which looks
+/// like personal data or a secret, whatever the guardrails say.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["tools"]))]
+pub(in crate::config) struct Capture {
+    /// The tools whose calls are meant: `server/tool`, or `server` for all of a server. `*` stands for any run of
+    /// characters.
+    #[schemars(extend("minItems" = 1, "maxItems" = bounds::PATTERNS_MAX))]
+    pub tools: Vec<String>,
+    /// Keeps the arguments.
+    pub arguments: bool,
+    /// Keeps the results, and errors that servers give instead.
+    pub results: bool,
+    /// How much is kept of each, as JSON text. What is longer is cut, and its row says so; of what is longer than 1MiB
+    /// only the length is kept.
+    #[schemars(extend("minimum" = bounds::CAPTURE_BYTES_MIN, "maximum" = bounds::CAPTURE_BYTES_MAX))]
+    pub bytes_max: Size,
+    /// How long it is kept, in days from the call on.
+    #[schemars(extend("minimum" = bounds::KEEP_DAYS_MIN, "maximum" = bounds::CAPTURE_DAYS_MAX))]
+    pub keep_days: u32,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            tools: Vec::new(),
+            arguments: false,
+            results: false,
+            bytes_max: Size(16 << 10),
+            keep_days: 7,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]

@@ -183,6 +183,9 @@ pub(in crate::config) struct ApiKey {
     /// The scopes that it holds.
     #[schemars(extend("maxItems" = bounds::SCOPES_MAX))]
     pub scopes: Vec<String>,
+    /// What a token would say of it beside that, for access rules and for `prices.tenant_claim`: `{tid: acme}`.
+    #[schemars(extend("maxProperties" = bounds::CLAIMS_MAX))]
+    pub claims: BTreeMap<String, String>,
 }
 
 /// Certificates of agents.

@@ -32,6 +32,13 @@ pub(super) fn auth(page: &mut Page, auth: &Auth) {
         page.text("agent", &key.agent);
         page.list("teams", &key.teams);
         page.list("scopes", &key.scopes);
+        if !key.claims.is_empty() {
+            page.map("claims", |page| {
+                for (name, value) in &key.claims {
+                    page.text(name, value);
+                }
+            });
+        }
     });
     page.text("api_key_header", &auth.api_key_header);
     if let Some(one) = &auth.certificates {

@@ -15,11 +15,12 @@ auth:
     - {issuer: "http://127.0.0.1:9400", jwks: "http://127.0.0.1:9400/jwks", introspection: {client_id: gw, client_secret: "${PASSWORD}"}}
   typ: compat
   required_scopes: [{scopes: [mcp]}, {server: b, scopes: [b]}, {tool: "*/delete_*", scopes: [w]}]
-  api_keys: [{sha256: 5E884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8, agent: "nightly report", teams: [ops]}]
+  api_keys: [{sha256: 5E884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8, agent: "nightly report", teams: [ops], claims: {tid: acme}}]
 audit:
   gateway: ${NAME}
   clickhouse: {url: "http://db:8123", password: "${PASSWORD}", user: "null"}
   spool: {dir: "/var/$${odd dir"}
+  capture: {tools: ["b/get_*", "x"], results: true, bytes_max: 1KiB}
 requests: {body_bytes_max: 1025}
 telemetry: {log: {level: debug, format: text}}
 limits:

@@ -222,6 +222,9 @@ fn audit_and_secrets() {
         clickhouse("password: \"file:gone\""),
         clickhouse("password: \"file:empty\""),
         clickhouse("password: \"file:large\""),
+        "servers: {a: {url: http://a/}}\naudit: {ack: memory, capture: {tools: [b/x, a/prompt:x]}}\ninsecure: {unrecorded: true}".to_owned(),
+        "servers: {a: {url: http://a/}}\naudit: {clickhouse: {url: http://db/}, capture: {tool: [a], tools: [], results: true, bytes_max: 2MiB, keep_days: 91}}".to_owned(),
+        "servers: {a: {url: http://a/}}\naudit: {clickhouse: {url: http://db/}, capture: {arguments: true}}".to_owned(),
     ];
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     check("audit", folder.path(), &texts);

@@ -15,7 +15,10 @@ use super::{Ending, FLAG_ESTIMATED, FLAG_STREAM, Guarded, Phase, Trail};
 use crate::{
     config::guardrails::Action,
     guardrails::Report,
-    pipeline::usage::{Bill, Facts},
+    pipeline::{
+        capture::Captured,
+        usage::{Bill, Facts},
+    },
     telemetry::{
         metrics::DEGRADED,
         spans::{Part, Try},
@@ -69,6 +72,11 @@ impl Entry {
     /// What the record concludes.
     pub(in crate::pipeline) fn intent(&mut self) -> Option<Intent> {
         self.trail.intent.take()
+    }
+
+    /// What was captured of the call.
+    pub(in crate::pipeline) fn captured(&mut self) -> Option<Box<Captured>> {
+        self.trail.captured.take()
     }
 
     /// The record is written.
@@ -158,17 +166,14 @@ impl Entry {
 
     /// The columns that are lists, for [`Entry::record`] to borrow.
     pub fn lists(&self) -> Lists<'_> {
-        let guarded = self.trail.guarded.as_deref();
-        let mut lists = guarded.map_or_else(Lists::default, Lists::of);
+        let mut lists = self.trail.lists();
         let evidence = self.evidence.iter();
         lists
             .attrs
             .extend(evidence.map(|(name, value)| (name.as_str(), value.as_str())));
-        let others = [("tried", &self.tried), ("teams", &self.trail.teams)];
-        let said = others.into_iter().filter(|(_, value)| !value.is_empty());
-        lists
-            .attrs
-            .extend(said.map(|(name, value)| (name, value.as_str())));
+        if !self.tried.is_empty() {
+            lists.attrs.push(("tried", &self.tried));
+        }
         lists
     }
 
@@ -182,7 +187,6 @@ impl Entry {
             error: &ending.error,
             duration_us: self.duration_us,
             upstream_us: self.upstream_us,
-            guard_us: lists.guard_us,
             tokens_in: self.bill.tokens_in,
             tokens_out: self.bill.tokens_out,
             cost: self.bill.cost.billionths(),
@@ -192,12 +196,7 @@ impl Entry {
                 .as_deref()
                 .or(trail.rule.as_deref())
                 .unwrap_or_default(),
-            guard_action: lists.guard_action,
-            guard_rules: &lists.guard_rules,
-            pii_in: &lists.pii_in,
-            pii_out: &lists.pii_out,
-            attrs: &lists.attrs,
-            ..trail.begun(&self.id)
+            ..trail.begun(&self.id, lists)
         }
     }
 }
@@ -208,8 +207,22 @@ impl Trail {
         self.id.as_deref().map(plain_id).unwrap_or_default()
     }
 
+    /// The columns that are lists, as far as they are known.
+    pub(in crate::pipeline) fn lists(&self) -> Lists<'_> {
+        let guarded = self.guarded.as_deref();
+        let mut lists = guarded.map_or_else(Lists::default, Lists::of);
+        if !self.teams.is_empty() {
+            lists.attrs.push(("teams", &self.teams));
+        }
+        lists
+    }
+
     /// What is known of a request whose end is not, but for the person's pseudonym.
-    pub(in crate::pipeline) fn begun<'a>(&'a self, id: &'a str) -> Record<'a> {
+    pub(in crate::pipeline) fn begun<'a>(
+        &'a self,
+        id: &'a str,
+        lists: &'a Lists<'a>,
+    ) -> Record<'a> {
         Record {
             ts_us: self.ts_us,
             tenant: &self.tenant,
@@ -244,7 +257,7 @@ impl Trail {
             flags: self.flags,
             duration_us: 0,
             upstream_us: 0,
-            guard_us: 0,
+            guard_us: lists.guard_us,
             queue_us: u32::try_from(self.effort.queued.as_micros()).unwrap_or(u32::MAX),
             ttfb_us: self.ttfb_us,
             req_bytes: u32::try_from(self.req_bytes).unwrap_or(u32::MAX),
@@ -254,11 +267,11 @@ impl Trail {
             cost: 0,
             price_book: "",
             policy: self.rule.as_deref().unwrap_or_default(),
-            guard_action: GuardAction::None,
-            guard_rules: &[],
-            pii_in: &[],
-            pii_out: &[],
-            attrs: &[],
+            guard_action: lists.guard_action,
+            guard_rules: &lists.guard_rules,
+            pii_in: &lists.pii_in,
+            pii_out: &lists.pii_out,
+            attrs: &lists.attrs,
         }
     }
 }

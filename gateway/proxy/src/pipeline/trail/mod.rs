@@ -1,7 +1,8 @@
 //! What happened to one request: a fact per stage, closed once into the record.
 //!
-//! The trail never holds arguments or results, and never a session id: a digest stands for it, so
-//! that calls of one session can be found while nobody can take the session over from the record.
+//! The record never holds arguments or results, which the trail only carries where the operator asks
+//! for them. It never holds a session id: a digest stands for it, so that calls of one session can be
+//! found while nobody can take the session over from the record.
 
 mod ending;
 mod entry;
@@ -25,6 +26,7 @@ use gantry_analytics::{
     record::{AuthMethod, Kind, Transport},
 };
 use gantry_mcp::{
+    answer::Format,
     frame::{Call, Frame},
     headers::Era,
     method,
@@ -36,7 +38,7 @@ use sha2::{Digest, Sha256};
 
 use phases::Phases;
 
-use super::usage::Usage;
+use super::{capture::Captured, usage::Usage};
 use crate::{
     auth::Caller,
     guardrails::Report,
@@ -100,6 +102,7 @@ pub struct Trail {
     usage: Option<Box<Usage>>,
     guarded: Option<Box<Guarded>>,
     intent: Option<Intent>,
+    captured: Option<Box<Captured>>,
 }
 
 impl Trail {
@@ -144,6 +147,7 @@ impl Trail {
             usage: None,
             guarded: None,
             intent: None,
+            captured: None,
         }
     }
 
@@ -277,6 +281,28 @@ impl Trail {
         self.intent = intent;
     }
 
+    /// Arguments and result are wanted, or not.
+    pub(in crate::pipeline) fn captures(&mut self, captured: Option<Captured>) {
+        self.captured = captured.map(Box::new);
+    }
+
+    /// The form of the answer is known.
+    pub fn answers_in(&mut self, format: Format) {
+        if format == Format::EventStream {
+            self.flags |= FLAG_STREAM;
+        }
+        if let Some(captured) = &mut self.captured {
+            captured.answers_in(format);
+        }
+    }
+
+    /// The caller is about to be given these bytes of the answer, of which they may be the last.
+    pub fn given(&mut self, bytes: &Bytes, last: bool) {
+        if let Some(captured) = &mut self.captured {
+            captured.given(bytes, last);
+        }
+    }
+
     /// Whose call it is, where the caller's credential says; pseudonyms are made of it.
     pub(in crate::pipeline) fn person(&self) -> Option<&str> {
         self.caller.as_ref().and_then(Caller::subject)
@@ -311,11 +337,6 @@ impl Trail {
     /// The exchange may last as long as both ends want.
     pub fn endless(&mut self) {
         self.flags |= FLAG_ENDLESS;
-    }
-
-    /// The answer is an event stream.
-    pub fn streaming(&mut self) {
-        self.flags |= FLAG_STREAM;
     }
 
     /// The caller is gone while the answer goes on.

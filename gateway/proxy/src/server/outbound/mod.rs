@@ -47,8 +47,8 @@ pub(super) async fn deliver(
     let status = reply.exchange.status();
     let headers = reply.exchange.headers();
     let format = headers.and_then(head::format);
-    if let (Some(trail), Some(Format::EventStream)) = (trail.as_mut(), format) {
-        trail.streaming();
+    if let (Some(trail), Some(format)) = (trail.as_mut(), format) {
+        trail.answers_in(format);
     }
     let server = trail.as_ref().and_then(Trail::server).cloned();
     let _open = server
@@ -236,6 +236,9 @@ impl Delivery<'_> {
                 .map_err(Withheld::Refused)?,
             None => bytes,
         };
+        if let Some(trail) = self.trail.as_mut() {
+            trail.given(&bytes, last);
+        }
         if answered || last {
             let recorded = self.settle(self.ending()).await;
             recorded.map_err(|()| Withheld::Unrecorded)?;

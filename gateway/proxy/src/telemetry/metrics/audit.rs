@@ -4,7 +4,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use gantry_analytics::Stats;
+use gantry_analytics::{Stats, payload::Counts};
 
 use crate::telemetry::family::Family;
 
@@ -48,6 +48,19 @@ pub(super) fn write(page: &mut String, stats: &Stats) {
             reason.as_str(),
             count,
         );
+    }
+}
+
+/// Appends what became of captured arguments and results; the outbox counts for itself, too.
+pub(super) fn write_payloads(page: &mut String, counts: Option<Counts>) {
+    let counts = counts.unwrap_or_default();
+    head(page, Family::AuditPayloads, "counter");
+    for (stage, count) in [
+        ("delivered", counts.delivered),
+        ("withheld", counts.withheld),
+        ("dropped", counts.dropped),
+    ] {
+        labelled(page, Family::AuditPayloads, "stage", stage, count);
     }
 }
 

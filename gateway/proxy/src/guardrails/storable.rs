@@ -1,0 +1,130 @@
+//! What of a caller's arguments, or of a server's result, may be stored: the text without whatever
+//! the scanner takes for personal data or a secret, whatever the operator's own rules say.
+//!
+//! Nothing depends on the text any more, so that it is all free to be rewritten: the names of members,
+//! URIs, and fields that belong to the protocol elsewhere.
+
+use std::time::Instant;
+
+use gantry_guard::{
+    Limits, Scan, Scanner, Wanted,
+    redact::{Edit, Number, placeholder, splice},
+};
+
+use super::{GuardrailsError, SCAN_TIME_MAX};
+
+/// Where a message has nothing that is not data.
+const BEFORE: &[u8] = br#"{"params":{"arguments":"#;
+const BEHIND: &[u8] = b"}}";
+
+/// A text is looked at again after it was redacted; one in which there is still something then is
+/// not stored.
+const ROUNDS_MAX: usize = 3;
+
+/// Says what may be stored.
+#[derive(Debug)]
+pub struct Storable(Scanner);
+
+impl Storable {
+    /// Compiles the presets. Takes a second.
+    ///
+    /// # Errors
+    /// [`GuardrailsError::Compile`], which only a broken engine has.
+    pub fn compile() -> Result<Self, GuardrailsError> {
+        let wanted = Wanted {
+            identifiers: true,
+            secrets: true,
+            hidden: false,
+            injection: false,
+        };
+        Ok(Self(Scanner::compile(&[], Limits::default(), wanted)?))
+    }
+
+    /// The JSON text `json` without what may not be stored of it; `None` where that cannot be said.
+    pub fn of(&self, json: &[u8]) -> Option<Vec<u8>> {
+        let started = Instant::now();
+        let in_time = || started.elapsed() < SCAN_TIME_MAX;
+        let mut message = [BEFORE, json, BEHIND].concat();
+        for _ in 0..ROUNDS_MAX {
+            let scan = self.0.scan_while(&message, &in_time).ok()?;
+            if scan.findings.is_empty() {
+                let text = message.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?;
+                return Some(text.to_vec());
+            }
+            message = self.redacted(&scan);
+        }
+        None
+    }
+
+    fn redacted(&self, scan: &Scan<'_>) -> Vec<u8> {
+        let edits = scan.findings.iter().map(|finding| Edit {
+            token: finding.token,
+            start: finding.start,
+            end: finding.end,
+            text: placeholder(self.0.name(finding.what)),
+            number: Number::Text,
+        });
+        splice(scan, edits.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_somebodys_is_stored_wherever_it_stands() {
+        let storable = Storable::compile().unwrap();
+        let of = |json: &str| String::from_utf8(storable.of(json.as_bytes()).unwrap()).unwrap();
+        assert_eq!(
+            of(r#"{"a": [1, "two", null]}"#),
+            r#"{"a": [1, "two", null]}"#
+        );
+        assert_eq!(of("7"), "7");
+        let mail = "ada@example.com";
+        for json in [
+            format!(r#"{{"to": "{mail}"}}"#),
+            format!(r#"{{"{mail}": 1}}"#),
+            format!(r#"{{"id": "{mail}", "method": "{mail}", "type": "{mail}"}}"#),
+            format!(r#"{{"content": [{{"type": "resource_link", "uri": "mailto:{mail}"}}]}}"#),
+            format!(
+                r#"{{"_meta": {{"progressToken": "{mail}", "io.modelcontextprotocol/x": "{mail}"}}}}"#
+            ),
+            format!(r#"{{"content": [{{"type": "text", "text": "{{\"to\": \"{mail}\"}}"}}]}}"#),
+            format!(r#""{mail}""#),
+        ] {
+            let kept = of(&json);
+            assert!(kept.contains("[EMAIL]") && !kept.contains("ada"), "{kept}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&kept).is_ok(),
+                "{kept}"
+            );
+        }
+        let token = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+        let kept = of(&format!(
+            r#"{{"token": "{token}", "card": 4111111111111111}}"#
+        ));
+        assert!(
+            !kept.contains(token) && !kept.contains("4111111111111111"),
+            "{kept}"
+        );
+    }
+
+    #[test]
+    fn base64_is_read() {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let storable = Storable::compile().unwrap();
+        let blob = STANDARD.encode("write to ada@example.com, or do not write at all");
+        let json = format!(r#"{{"contents": [{{"uri": "a:b", "blob": "{blob}"}}]}}"#);
+        let kept = String::from_utf8(storable.of(json.as_bytes()).unwrap()).unwrap();
+        assert!(!kept.contains(&blob), "{kept}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_stored() {
+        let storable = Storable::compile().unwrap();
+        for json in ["", "{", r#"{"a":"#, "}}", "1}}, {"] {
+            assert_eq!(storable.of(json.as_bytes()), None, "{json}");
+        }
+    }
+}
