@@ -206,7 +206,7 @@ async fn read(
         let glance = exchange.chunk().await?.unwrap_or_default();
         return Ok(followed(&glance));
     };
-    trail.streaming();
+    trail.answers_in(format);
     let _open = visit
         .member(at)
         .map(|member| gateway.metrics.open_stream(&member.server));

@@ -58,7 +58,7 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,

@@ -1,5 +1,6 @@
 //! Delivering what the gateway itself answers: a whole message, or one stream put together of several.
 
+use gantry_mcp::answer::Format;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Result, protocols::http::ServerSession};
 use pingora_http::ResponseHeader;
@@ -84,7 +85,7 @@ pub(in crate::server) async fn stream(
     let server = trail.as_ref().and_then(Trail::server).cloned();
     let _open = server.map(|server| gateway.metrics.open_stream(&server));
     if let Some(trail) = trail.as_mut() {
-        trail.streaming();
+        trail.answers_in(Format::EventStream);
     }
     let whole = follow(session, gateway, trail, &mut stream).await.is_ok();
     if let Some(trail) = trail.take() {
