@@ -8,9 +8,11 @@ use std::{
 
 use gantry_mcp::listing::List;
 
-use super::{learned::Learned, lists::Lists, names, places, sessions::Sessions};
+use super::{
+    discovery::Discovery, learned::Learned, lists::Lists, names, places, sessions::Sessions,
+};
 use crate::{
-    config::{Bundle, Checked, Glob, Kind, Prefix, Server, ToolView},
+    config::{self, Bundle, Checked, Glob, Kind, Prefix, Server, ToolView},
     pipeline::EVERY,
 };
 
@@ -34,11 +36,18 @@ impl Fronts {
             EVERY,
             config.servers.iter().map(whole).collect(),
             config.federation.prefix,
+            config.federation.discovery,
             config,
         );
         let bundles = config.bundles.iter().map(|bundle| {
             let members = members(bundle, config);
-            let front = Front::new(&bundle.name, members, bundle.prefix, config);
+            let front = Front::new(
+                &bundle.name,
+                members,
+                bundle.prefix,
+                bundle.discovery,
+                config,
+            );
             (bundle.name.clone(), Arc::new(front))
         });
         let views = config
@@ -47,7 +56,8 @@ impl Fronts {
             .filter(|server| !server.tools.is_empty());
         let views = views.map(|server| {
             let members = vec![whole(server)];
-            let front = Front::new(&server.name, members, Prefix::None, config);
+            let discovery = config::Discovery::List;
+            let front = Front::new(&server.name, members, Prefix::None, discovery, config);
             (server.name.clone(), Arc::new(front))
         });
         Self {
@@ -73,7 +83,7 @@ fn members(bundle: &Bundle, config: &Checked) -> Vec<Member> {
         if bundle.servers.contains(&server.name) {
             return Some(Member::new(server, config, None));
         }
-        let of_it = |pattern: &&crate::config::Pattern| pattern.server.as_str() == server.name;
+        let of_it = |pattern: &&config::Pattern| pattern.server.as_str() == server.name;
         let mut patterns = bundle.tools.iter().filter(of_it).peekable();
         patterns.peek()?;
         let mut named = Vec::new();
@@ -94,6 +104,10 @@ pub struct Front {
     name: Arc<str>,
     pub(super) members: Vec<Member>,
     prefix: Prefix,
+    /// Whether tools are searched, in place of a long list.
+    pub(super) is_searched: bool,
+    /// What they are searched in.
+    pub(super) discovery: Discovery,
     separator: String,
     /// Of each member, where several are asked.
     pub(super) deadline: Duration,
@@ -104,7 +118,13 @@ pub struct Front {
 }
 
 impl Front {
-    fn new(name: &str, members: Vec<Member>, prefix: Prefix, config: &Checked) -> Self {
+    fn new(
+        name: &str,
+        members: Vec<Member>,
+        prefix: Prefix,
+        discovery: config::Discovery,
+        config: &Checked,
+    ) -> Self {
         let prefix = match prefix {
             // One alone collides with nobody.
             Prefix::Collision if members.len() == 1 => Prefix::None,
@@ -114,6 +134,8 @@ impl Front {
             name: name.into(),
             members,
             prefix,
+            is_searched: discovery == config::Discovery::Search,
+            discovery: Discovery::default(),
             separator: config.federation.separator.clone(),
             deadline: config.federation.deadline,
             list_ttl: config.federation.list_ttl,
@@ -128,7 +150,7 @@ impl Front {
 
     /// Its only member, to which everything goes: sessions, streams and ids are that server's own then.
     pub(super) fn is_solo(&self) -> bool {
-        self.members.len() == 1
+        self.members.len() == 1 && !self.is_searched
     }
 
     /// Whether clients see the names that a member itself gives.

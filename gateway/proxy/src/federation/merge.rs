@@ -201,6 +201,27 @@ fn keeping(visit: &Visit, parts: &[Part], is_partial: bool) -> (u64, &'static st
 
 /// Reads the lists of `members` to learn their names.
 pub(super) async fn learn(visit: &Visit, list: List, members: &[usize], call: &Listed) {
+    let parts = read(visit, list, members, call).await;
+    merge(visit, list, &parts);
+}
+
+/// The definitions of all tools that the caller may use, as it sees them, and whose are missing.
+pub(super) async fn tools(
+    visit: &Visit,
+    call: &Listed,
+) -> Result<(Vec<Vec<u8>>, Vec<(String, &'static str)>), Refusal> {
+    let members = visit.usable();
+    let parts = read(visit, List::Tools, &members, call).await;
+    let faults = parts
+        .iter()
+        .filter_map(|part| Some((part.at, part.page.as_ref().err()?.clone())))
+        .collect();
+    let left_out = left_out(visit, members.len(), faults)?;
+    Ok((merge(visit, List::Tools, &parts), left_out))
+}
+
+/// All pages of the lists of `members`.
+async fn read(visit: &Visit, list: List, members: &[usize], call: &Listed) -> Vec<Part> {
     let reading = members.iter().map(|at| async move {
         let mut parts: Vec<Part> = Vec::new();
         let mut cursor = None;
@@ -215,6 +236,5 @@ pub(super) async fn learn(visit: &Visit, list: List, members: &[usize], call: &L
         parts
     });
     let parts = futures::future::join_all(reading).await;
-    let parts: Vec<Part> = parts.into_iter().flatten().collect();
-    merge(visit, list, &parts);
+    parts.into_iter().flatten().collect()
 }

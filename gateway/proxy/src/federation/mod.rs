@@ -7,6 +7,7 @@
 
 mod ask;
 mod cursor;
+mod discovery;
 mod front;
 mod learned;
 mod listen;

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::{
     Front, Fronts, Own, Stream,
     ask::{self, Question, Unheard},
-    listen,
+    discovery, listen,
     lists::{self, Listed},
     merge,
     resolve::{self, Addressed},
@@ -28,6 +28,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    config::Kind,
     pipeline::{self, Gateway, Refusal, Reply, Request, Review, Trail},
     routing::{SESSION_ID, UnknownSession},
     upstream::{self, Failed, Verb},
@@ -142,6 +143,10 @@ impl Message {
         let visit = &self.visit;
         let id = call.id.as_ref().map_or("null", |id| id.as_raw());
         let method = call.known();
+        if visit.front.is_searched && matches!(method, Some(Method::ToolsList | Method::ToolsCall))
+        {
+            return self.searched(call, id, trail, departure).await;
+        }
         if let Some(list) = method.and_then(lists::asked_for) {
             trail.classified(visit.era);
             let cursor = call.params.cursor.as_deref();
@@ -174,6 +179,43 @@ impl Message {
         };
         trail.classified(visit.era);
         Ok(Outcome::Own(own))
+    }
+
+    /// Answers a request about tools where they are searched.
+    async fn searched(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        trail: &mut Trail,
+        departure: impl Future<Output = ()>,
+    ) -> Result<Outcome, Refusal> {
+        let visit = &self.visit;
+        let own = match (call.known(), call.params.name.as_deref()) {
+            (Some(Method::ToolsList), _) => discovery::list(visit, id),
+            (_, Some(discovery::SEARCH)) => discovery::search(visit, id, call).await?,
+            (_, Some(discovery::CALL)) => match discovery::called(visit, id, call, &self.body)? {
+                Ok(body) => return self.call(&body, trail, departure).await,
+                Err(own) => own,
+            },
+            _ => return self.call(&self.body, trail, departure).await,
+        };
+        trail.classified(visit.era);
+        Ok(Outcome::Own(own))
+    }
+
+    /// Calls the tool that a message names.
+    async fn call(
+        &self,
+        body: &[u8],
+        trail: &mut Trail,
+        departure: impl Future<Output = ()>,
+    ) -> Result<Outcome, Refusal> {
+        let frame = frame::parse(body, &self.visit.gateway.bounds)?;
+        let Some(call) = frame.call() else {
+            return Err(Refusal::Unknown(Kind::Tool));
+        };
+        let addressed = resolve::request(&self.visit, call, Method::ToolsCall, body).await?;
+        self.to_member(addressed, trail, departure).await
     }
 
     fn initialize(&self, call: &Call<'_>, id: &str, trail: &mut Trail) -> Result<Own, Refusal> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Checker;
 use crate::config::bounds::{DESCRIPTION_BYTES_MAX, TOOL_NAME_BYTES_MAX};
-use crate::config::checked::{Bundle, Federation, Prefix, ToolView};
+use crate::config::checked::{Bundle, Discovery, Federation, Prefix, ToolView};
 use crate::config::fault::{Path, Shown};
 use crate::config::pattern::Pattern;
 use crate::config::raw::federation::{self as shapes, SEPARATOR};
@@ -24,6 +24,7 @@ impl Checker<'_> {
         }
         Federation {
             prefix: prefix(raw.prefix),
+            discovery: discovery(raw.discovery),
             separator: separator.to_owned(),
             deadline: raw.deadline.into(),
             list_ttl: raw.list_ttl.into(),
@@ -65,6 +66,7 @@ impl Checker<'_> {
             servers: bundle.servers.clone(),
             tools: self.chosen(&bundle.tools, raw, &tools),
             prefix: prefix(bundle.prefix.unwrap_or(raw.federation.prefix)),
+            discovery: discovery(bundle.discovery.unwrap_or(raw.federation.discovery)),
         }
     }
 
@@ -144,6 +146,13 @@ fn prefix(raw: shapes::Prefix) -> Prefix {
         shapes::Prefix::Always => Prefix::Always,
         shapes::Prefix::Collision => Prefix::Collision,
         shapes::Prefix::None => Prefix::None,
+    }
+}
+
+fn discovery(raw: shapes::Discovery) -> Discovery {
+    match raw {
+        shapes::Discovery::List => Discovery::List,
+        shapes::Discovery::Search => Discovery::Search,
     }
 }
 

@@ -12,10 +12,18 @@ pub enum Prefix {
     None,
 }
 
+/// How clients come to know tools.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Discovery {
+    List,
+    Search,
+}
+
 /// The endpoint of all servers, and what is true of all endpoints of several.
 #[derive(Clone, Debug)]
 pub struct Federation {
     pub prefix: Prefix,
+    pub discovery: Discovery,
     /// Has a character that no server's name has.
     pub separator: String,
     /// Of each server, where several are asked.
@@ -34,6 +42,7 @@ pub struct Bundle {
     /// Each about one server, by its name.
     pub tools: Vec<Pattern>,
     pub prefix: Prefix,
+    pub discovery: Discovery,
 }
 
 /// How clients see one tool.

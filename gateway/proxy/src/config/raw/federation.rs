@@ -24,6 +24,17 @@ pub(in crate::config) enum Prefix {
     None,
 }
 
+/// How clients come to know tools.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Discovery {
+    /// A list shows them all.
+    #[default]
+    List,
+    /// The list shows two: `search_tools` finds tools by what they are for, `call_tool` calls one.
+    Search,
+}
+
 /// The endpoint of all servers, `/mcp`: one list of tools, prompts and resources for everything that the caller may
 /// use.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -31,6 +42,8 @@ pub(in crate::config) enum Prefix {
 pub(in crate::config) struct Federation {
     /// How names of tools and prompts tell their servers apart.
     pub prefix: Prefix,
+    /// How clients come to know tools.
+    pub discovery: Discovery,
     /// What stands between a server's name and a name.
     #[schemars(extend("x-form" = SEPARATOR))]
     pub separator: String,
@@ -46,6 +59,7 @@ impl Default for Federation {
     fn default() -> Self {
         Self {
             prefix: Prefix::Always,
+            discovery: Discovery::List,
             separator: "__".into(),
             deadline: Period::from_ms(10_000),
             list_ttl: Period::from_ms(0),
@@ -67,6 +81,8 @@ pub(in crate::config) struct Bundle {
     pub tools: Vec<String>,
     /// As `federation.prefix`, which it is where left out.
     pub prefix: Option<Prefix>,
+    /// As `federation.discovery`, which it is where left out.
+    pub discovery: Option<Discovery>,
 }
 
 /// How clients see one tool of a server. Rules, limits, prices and the record go by the server's own name.

@@ -5,6 +5,7 @@ use crate::config::checked::*;
 
 pub(super) fn federation(page: &mut Page, federation: &Federation) {
     page.text("prefix", prefix(federation.prefix));
+    page.text("discovery", discovery(federation.discovery));
     page.text("separator", &federation.separator);
     page.period("deadline", federation.deadline);
     page.period("list_ttl", federation.list_ttl);
@@ -19,6 +20,7 @@ pub(super) fn bundle(page: &mut Page, bundle: &Bundle) {
         page.list("tools", &tools);
     }
     page.text("prefix", prefix(bundle.prefix));
+    page.text("discovery", discovery(bundle.discovery));
 }
 
 pub(super) fn tools(page: &mut Page, tools: &[ToolView]) {
@@ -35,6 +37,13 @@ pub(super) fn tools(page: &mut Page, tools: &[ToolView]) {
             });
         }
     });
+}
+
+fn discovery(discovery: Discovery) -> &'static str {
+    match discovery {
+        Discovery::List => "list",
+        Discovery::Search => "search",
+    }
 }
 
 fn prefix(prefix: Prefix) -> &'static str {
