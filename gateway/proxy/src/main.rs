@@ -45,6 +45,12 @@ enum Command {
         #[arg(long)]
         reference: bool,
     },
+    /// Runs a program for as long as there is input.
+    #[command(hide = true)]
+    Supervise(gantry::cli::supervise::Supervised),
+    /// Becomes a program, within bounds.
+    #[command(hide = true)]
+    Confine(gantry::cli::supervise::Confined),
     /// Reads and keeps the audit trail.
     Audit {
         #[command(subcommand)]
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Command::Pin(arguments) => gantry::cli::pin::run(&arguments),
         Command::Openapi(arguments) => gantry::cli::openapi::run(&arguments),
         Command::Schema { reference } => gantry::cli::schema::run(reference),
+        Command::Supervise(arguments) => gantry::cli::supervise::supervise(&arguments),
+        Command::Confine(arguments) => gantry::cli::supervise::confine(&arguments),
         Command::Audit { command } => gantry::cli::audit::run(command),
     }
 }

@@ -9,6 +9,7 @@ mod replay;
 pub mod run;
 pub mod scan;
 pub mod schema;
+pub mod supervise;
 mod table;
 
 /// The exit code when the configuration has faults, as distinct from a run that failed.

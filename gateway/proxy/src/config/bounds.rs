@@ -65,6 +65,12 @@ pub(super) const OPERATIONS_MAX: u64 = 10_000;
 /// Arguments that one change is about.
 pub(super) const ARGUMENTS_MAX: u64 = 1_000;
 pub(super) const POINTERS_MAX: u64 = 1_000;
+pub(super) const ENVIRONMENT_MAX: u64 = 1_000;
+pub(super) const PROCESSES_MAX: u64 = 10_000;
+pub(super) const PROGRAM_BYTES_MIN: u64 = 16 * MIB;
+pub(super) const PROGRAM_BYTES_MAX: u64 = 1_024 * GIB;
+pub(super) const PROGRAM_IDLE_MIN: Period = Period::from_ms(SECOND);
+pub(super) const PROGRAM_IDLE_MAX: Period = Period::from_ms(30 * 24 * HOUR);
 pub(super) const DEFINITION_BYTES_MIN: u64 = KIB;
 pub(super) const DEFINITION_BYTES_MAX: u64 = 16 * MIB;
 /// A description of an API; the largest published ones have some 50 MB.

@@ -210,7 +210,7 @@ pub(super) struct AdminDetails {
     pub credential: Option<Secret>,
 }
 
-/// One MCP server behind the gateway. It needs `url`, `urls`, `openapi` or `versions`.
+/// One MCP server behind the gateway. It needs `url`, `urls`, `openapi`, `command` or `versions`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
@@ -222,6 +222,8 @@ pub(super) struct Server {
     pub urls: Option<Vec<String>>,
     /// A REST API that becomes an MCP server here, instead of `url`.
     pub openapi: Option<local::OpenApi>,
+    /// A program that is an MCP server over stdio, instead of `url`.
+    pub command: Option<local::Command>,
     /// Several versions of the server side by side, instead of `url`. A caller sees one of them: its session stays on
     /// the version on which it began, and an agent without a session is given one by its name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::VERSIONS_MAX))]

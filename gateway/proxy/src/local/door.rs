@@ -107,6 +107,7 @@ impl Door {
         match &*service {
             Service::Rest(rest) if asked.head.method == Method::POST => rest.answer(asked).await,
             Service::Rest(_) => message::plain(StatusCode::METHOD_NOT_ALLOWED),
+            Service::Stdio(stdio) => stdio.answer(asked).await,
         }
     }
 

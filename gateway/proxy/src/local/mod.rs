@@ -1,4 +1,4 @@
-//! MCP servers that the gateway runs itself: REST APIs as tools.
+//! MCP servers that the gateway runs itself: REST APIs as tools, and programs over stdio.
 //!
 //! They are upstreams like others. An HTTP server within the process, on a thread of its own, speaks Streamable HTTP
 //! for them at a path each, so that whatever is done for calls to servers on the network is done for theirs by the
@@ -10,6 +10,7 @@
 mod door;
 mod message;
 mod rest;
+mod stdio;
 
 use std::{
     collections::HashMap,
@@ -26,12 +27,16 @@ use http::{HeaderName, HeaderValue};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
-use crate::config::{Checked, Server, Source, Version};
+use crate::config::{self, Checked, Server, Source, Version};
 use door::Door;
 use rest::Rest;
+use stdio::Stdio;
 
 /// The header that carries the secret. It never leaves this machine.
 pub const KEY: HeaderName = HeaderName::from_static("x-gantry-inner-key");
+
+/// The header that says who calls, where programs belong to callers. It never leaves this machine.
+pub const CALLER: HeaderName = HeaderName::from_static("x-gantry-inner-caller");
 
 /// Why a local server cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,7 @@ type Registry = Mutex<HashMap<String, Weak<Service>>>;
 /// One server behind the inner HTTP server.
 enum Service {
     Rest(Rest),
+    Stdio(Stdio),
 }
 
 /// The local servers of one configuration. They end with it, but for those that the next one keeps.
@@ -146,20 +152,51 @@ impl Local {
         let service = match &version.source {
             Source::Network => return Ok(None),
             Source::Rest(rest) => Service::Rest(Rest::open(server, rest).await?),
+            Source::Command(command) => match self.running(server, version, command) {
+                Some((path, service)) => return self.at(&path, service).map(Some),
+                None => Service::Stdio(Stdio::new(&server.name, &version.name, command)),
+            },
         };
-        let (address, key) = self.start()?;
         let serial = self.serial.fetch_add(1, Relaxed);
         let path = format!("/{}/{serial}", server.name);
         let service = Arc::new(service);
-        let mut known = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, service| service.strong_count() > 0);
-        known.insert(path.clone(), Arc::downgrade(&service));
+        {
+            let mut known = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|_, service| service.strong_count() > 0);
+            known.insert(path.clone(), Arc::downgrade(&service));
+        }
+        self.at(&path, service).map(Some)
+    }
+
+    fn at(&self, path: &str, service: Arc<Service>) -> Result<Place, LocalError> {
+        let (address, key) = self.start()?;
         let url = Url::parse(&format!("http://{address}{path}")).map_err(io::Error::other)?;
-        Ok(Some(Place {
+        Ok(Place {
             url,
             key,
             _service: service,
-        }))
+        })
+    }
+
+    /// The service of a program that an earlier configuration has, and that is as this one wants it: it keeps its
+    /// programs, and their sessions.
+    fn running(
+        &self,
+        server: &Server,
+        version: &Version,
+        command: &config::Command,
+    ) -> Option<(String, Arc<Service>)> {
+        let known = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let services = known
+            .iter()
+            .filter_map(|(path, service)| Some((path.clone(), service.upgrade()?)));
+        // One that is dropped while the table is locked would be dropped under its lock.
+        let services: Vec<_> = services.collect();
+        drop(known);
+        services.into_iter().find(|(_, service)| match &**service {
+            Service::Stdio(stdio) => stdio.is(&server.name, &version.name, command),
+            Service::Rest(_) => false,
+        })
     }
 
     /// Where the inner HTTP server listens, and the secret; it is started where it does not run yet.

@@ -99,6 +99,8 @@ pub struct Claim {
     binding: Option<Binding>,
     key: u64,
     follows: bool,
+    /// What the caller's programs know it by.
+    caller: Option<HeaderValue>,
 }
 
 /// Finds out where a request belongs: where its session lives, else to the version that its caller
@@ -143,6 +145,7 @@ pub fn claim(
         binding,
         key,
         follows: about.about_tasks,
+        caller: server.tell(caller),
     })
 }
 
@@ -178,6 +181,11 @@ impl Target {
     /// What the choice of an endpoint by consistent hashing goes by.
     pub fn key(&self) -> u64 {
         self.claim.key
+    }
+
+    /// What a server of this process knows the caller by, where it must.
+    pub fn caller(&self) -> Option<&HeaderValue> {
+        self.claim.caller.as_ref()
     }
 
     /// Whether the endpoint is chosen by consistent hashing, whatever the server's balance is.

@@ -7,7 +7,8 @@ use std::{
 };
 
 use gantry_analytics::record::{AuthMethod, Transport};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
 
 use super::{
     canary::{Breach, Watch},
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    config::{self, Balance, Pin, Pinned, Source},
+    config::{self, Balance, Pin, Pinned, Sharing, Source},
 };
 
 /// How long an exchange with a server may take.
@@ -43,6 +44,8 @@ pub struct Server {
     repeatable: Vec<String>,
     /// Whether endpoints are chosen by consistent hashing.
     hashes: bool,
+    /// Whether any of its programs belong to callers.
+    tells_callers: bool,
     nameless: Version,
 }
 
@@ -77,6 +80,10 @@ impl Server {
             mirror: mirror.and_then(|mirror| Some((at(&mirror.version)?, mirror.percent))),
             repeatable: config.retry.tools.clone(),
             hashes: config.balance == Balance::ConsistentHash,
+            tells_callers: config
+                .versions
+                .iter()
+                .any(|version| belongs_to_callers(&version.source)),
             versions,
             nameless: Version::new("", 0, None),
         }
@@ -155,6 +162,30 @@ impl Server {
         self.hashes || self.versions.len() > 1
     }
 
+    /// What stands for a caller at its programs, where it has some: nobody else's is the same, and who it is cannot be
+    /// read from it.
+    pub(super) fn tell(&self, caller: &Caller) -> Option<HeaderValue> {
+        if !self.tells_callers {
+            return None;
+        }
+        let issuer = caller
+            .claims()
+            .get("iss")
+            .and_then(serde_json::Value::as_str);
+        let mut hash = Sha256::new();
+        for part in [Some(caller.agent()), caller.subject(), issuer] {
+            let part = part.unwrap_or_default();
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let digits: String = hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        HeaderValue::from_str(&digits).ok()
+    }
+
     /// What stands for a caller in every choice: its agent, or its address where it has no name.
     pub(super) fn key(&self, caller: &Caller, client: IpAddr) -> u64 {
         match caller.method() {
@@ -198,10 +229,18 @@ impl Server {
     }
 }
 
+fn belongs_to_callers(source: &Source) -> bool {
+    match source {
+        Source::Network | Source::Rest(_) => false,
+        Source::Command(command) => command.per != Sharing::Gateway,
+    }
+}
+
 fn transport(source: &Source) -> Transport {
     match source {
         Source::Network => Transport::StreamableHttp,
         Source::Rest(_) => Transport::Rest,
+        Source::Command(_) => Transport::Stdio,
     }
 }
 

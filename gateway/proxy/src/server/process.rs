@@ -172,6 +172,8 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
     let services = starting.block_on(lasting.local.open(config));
     let services = services.map_err(CompileError::from)?;
     let gateway = Gateway::compile(config, &services, lasting.clone(), None)?;
+    // From now on they live as long as the configuration does, which a reload may end.
+    drop(services);
     // The first call must find endpoints.
     starting.block_on(gateway.pools.refresh());
 

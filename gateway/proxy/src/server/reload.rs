@@ -269,7 +269,7 @@ fn descriptions(config: &Checked) -> Vec<PathBuf> {
             Spec::File { path, .. } => Some(path.clone()),
             Spec::Url(_) => None,
         },
-        Source::Network => None,
+        Source::Network | Source::Command(_) => None,
     };
     versions
         .filter_map(|version| path(&version.source))

@@ -6,7 +6,7 @@ use pingora_core::Result;
 use pingora_http::RequestHeader;
 use url::Url;
 
-use crate::local::KEY;
+use crate::local::{CALLER, KEY};
 
 /// The three things that a client does at an MCP endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Verb {
 /// hop-by-hop fields (RFC 9110 section 7.6.1), the client's credentials (an MCP server must not be
 /// given a token that was not issued for it), what a browser says about its page, and forwarding
 /// claims that the client could have invented.
-const NOT_FORWARDED: [HeaderName; 23] = [
+const NOT_FORWARDED: [HeaderName; 24] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -66,6 +66,7 @@ const NOT_FORWARDED: [HeaderName; 23] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
     KEY,
+    CALLER,
 ];
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -94,11 +95,12 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Builds the request head for `url` from headers that [`strip`] has gone over; `key` is for a server of this process.
+/// Builds the request head for `url` from headers that [`strip`] has gone over; `inner` is for a server of this
+/// process: the key, and whose call it is.
 pub(super) fn build(
     verb: Verb,
     url: &Url,
-    key: Option<&HeaderValue>,
+    inner: Option<(&HeaderValue, Option<&HeaderValue>)>,
     headers: &HeaderMap,
     body: &Bytes,
     own: &OwnHeaders,
@@ -119,8 +121,11 @@ pub(super) fn build(
     if let Some(traceparent) = traceparent {
         request.insert_header(TRACEPARENT, traceparent)?;
     }
-    if let Some(key) = key {
+    if let Some((key, caller)) = inner {
         request.insert_header(KEY, key.clone())?;
+        if let Some(caller) = caller {
+            request.insert_header(CALLER, caller.clone())?;
+        }
     }
     if let Some((name, value)) = &own.credential {
         request.insert_header(name.clone(), value.clone())?;

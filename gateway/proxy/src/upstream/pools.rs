@@ -16,7 +16,7 @@ use super::{
     probe::Prober,
 };
 use crate::{
-    config::{self, Checked},
+    config::{self, Check, Checked},
     local::Services,
     routing::Target,
     telemetry::metrics::Metrics,
@@ -166,7 +166,11 @@ impl Serving {
                 names: Arc::clone(names),
                 states,
             };
-            let health = config.health.clone();
+            let mut health = config.health.clone();
+            // It is where this process is, and asking it may start a program.
+            if place.is_some() && health.check == Check::Auto {
+                health.check = Check::None;
+            }
             let metrics = Arc::clone(metrics);
             let pool = Pool::new(resolver, config.balance, health, metrics, before);
             (Arc::from(version.name.as_str()), Arc::new(pool))

@@ -176,8 +176,9 @@ impl Call<'_> {
             endpoint: endpoint.address,
             source,
         })?;
-        let (verb, url, key) = (self.terms.verb, &endpoint.url, endpoint.key.as_ref());
-        let request = head::build(verb, url, key, &self.headers, &self.body, self.own);
+        let (verb, url) = (self.terms.verb, &endpoint.url);
+        let inner = endpoint.key.as_ref().map(|key| (key, self.target.caller()));
+        let request = head::build(verb, url, inner, &self.headers, &self.body, self.own);
         let request = request.map_err(|source| Failed::Request {
             server: self.server(),
             source,

@@ -31,6 +31,7 @@ mod raw;
 mod records;
 mod redis;
 mod rest;
+mod stdio;
 mod streams;
 mod tokens;
 mod torture;

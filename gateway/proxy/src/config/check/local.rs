@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Checker;
 use crate::config::bounds::SPEC_BYTES_MAX;
-use crate::config::checked::{Rest, Source, Spec, Version};
+use crate::config::checked::{Command, Rest, Sharing, Source, Spec, Version};
 use crate::config::fault::{Path, Shown};
 use crate::config::quantity::Size;
 use crate::config::raw as shapes;
@@ -22,6 +22,32 @@ impl Checker<'_> {
     pub(super) fn local_server(&mut self, raw: &shapes::Server, versions: &[Version], path: &Path) {
         let is_network = |version: &Version| matches!(version.source, Source::Network);
         if versions.iter().all(is_network) {
+            return;
+        }
+        let is_program = |version: &Version| matches!(version.source, Source::Command(_));
+        if versions.iter().all(is_program) {
+            let tls = &raw.tls;
+            for (key, said) in [
+                (
+                    "auth",
+                    raw.auth.header.is_some()
+                        || raw.auth.client_credentials.is_some()
+                        || raw.auth.token_exchange.is_some(),
+                ),
+                (
+                    "tls",
+                    tls.ca.is_some() || tls.server_name.is_some() || tls.client.is_some(),
+                ),
+            ] {
+                if said {
+                    let allowed = "not with `command`; a program has its keys in `env`";
+                    self.fault(
+                        &path.key(key),
+                        "there is no connection to a program",
+                        allowed,
+                    );
+                }
+            }
             return;
         }
         if raw.tls.server_name.is_some() {
@@ -58,6 +84,75 @@ impl Checker<'_> {
             private_addresses: raw.private_addresses,
             answer_bytes_max: bytes(raw.limits.answer_bytes),
             text_bytes_max: bytes(raw.limits.text_bytes),
+        }))
+    }
+
+    /// A program; `None` where something about it is wrong, which has been noted.
+    pub(super) fn command(&mut self, raw: &raw::Command, path: &Path) -> Option<Arc<Command>> {
+        let (details, run) = match raw {
+            raw::Command::Run(run) => {
+                let run = run.clone();
+                let details = raw::CommandDetails {
+                    run,
+                    ..raw::CommandDetails::default()
+                };
+                (details, path.clone())
+            }
+            raw::Command::Detailed(details) => {
+                (raw::CommandDetails::clone(details), path.key("run"))
+            }
+        };
+        if self.is_absent(&run) {
+            return None;
+        }
+        if details.run.first().is_none_or(String::is_empty)
+            || details.run.iter().any(|one| one.contains('\0'))
+        {
+            self.fault(
+                &run,
+                "this names no program",
+                "a program and its arguments: `[uvx, mcp-server-time]`",
+            );
+        }
+        let mut env = Vec::new();
+        for (name, value) in &details.env {
+            let at = path.key("env").key(name);
+            if name.is_empty() || name.contains(['=', '\0']) {
+                self.fault(
+                    &at,
+                    "this cannot name a variable",
+                    "a name such as `API_KEY`",
+                );
+            }
+            let Some(value) = self.secret(value, &at) else {
+                continue;
+            };
+            if value.expose().contains('\0') {
+                self.fault(
+                    &at,
+                    "this cannot be the value of a variable",
+                    "text without NUL",
+                );
+            }
+            env.push((name.clone(), value));
+        }
+        let cwd = details.cwd.as_ref().map(|folder| self.file(folder));
+        if cwd.as_ref().is_some_and(|folder| !folder.is_dir()) {
+            self.fault(&path.key("cwd"), "there is no such folder", "a folder");
+        }
+        Some(Arc::new(Command {
+            run: details.run,
+            per: match details.per {
+                raw::Sharing::Gateway => Sharing::Gateway,
+                raw::Sharing::Session => Sharing::Session,
+                raw::Sharing::Caller => Sharing::Caller,
+            },
+            env,
+            cwd,
+            processes_max: details.processes_max,
+            memory_max: details.memory_max.map(|size| size.0),
+            idle: details.idle.into(),
+            lifetime: details.lifetime.map(Into::into),
         }))
     }
 

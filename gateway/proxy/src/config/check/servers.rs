@@ -123,15 +123,25 @@ impl Checker<'_> {
 
     /// Where a version of a server is, and what stands behind it.
     pub(super) fn source(&mut self, raw: Written<'_>, path: &Path) -> (Vec<Url>, Source) {
-        let at = path.key("openapi");
-        let Some(openapi) = raw.openapi else {
-            return (self.urls(raw, path), Source::Network);
+        let [api, program] = [path.key("openapi"), path.key("command")];
+        let source = match (raw.openapi, raw.command) {
+            (None, None) => return (self.urls(raw, path), Source::Network),
+            (Some(openapi), command) => {
+                if command.is_some() {
+                    self.fault(&program, "both `openapi` and `command`", "one of the two");
+                }
+                self.rest(openapi, &api).map(Source::Rest)
+            }
+            (None, Some(command)) => self.command(command, &program).map(Source::Command),
         };
-        if raw.one.is_some() || raw.several.is_some() {
-            self.fault(&at, "both an URL and `openapi`", "one of the two");
+        if raw.is_network() {
+            let (at, what) = match raw.openapi {
+                Some(_) => (&api, "both an URL and `openapi`"),
+                None => (&program, "both an URL and `command`"),
+            };
+            self.fault(at, what, "one of the two");
         }
-        let rest = self.rest(openapi, &at);
-        (Vec::new(), rest.map_or(Source::Network, Source::Rest))
+        (Vec::new(), source.unwrap_or(Source::Network))
     }
 
     fn urls(&mut self, raw: Written<'_>, path: &Path) -> Vec<Url> {
@@ -144,16 +154,20 @@ impl Checker<'_> {
             (Some(url), None) => self.url(url, &one).into_iter().collect(),
             (None, Some(urls)) => self.several_urls(urls, &several),
             (None, None) => {
-                let noted = [&one, &several, &path.key("openapi")]
+                let noted = [&one, &several, &path.key("openapi"), &path.key("command")]
                     .into_iter()
                     .any(|path| self.findings.touch(path));
-                if !noted && !self.findings.suggest(path, &["url", "urls", "openapi"]) {
+                if !noted
+                    && !self
+                        .findings
+                        .suggest(path, &["url", "urls", "openapi", "command"])
+                {
                     let place = self.tree.place_of_key(path);
                     self.findings.add(
                         place,
                         path,
                         "`url` is missing",
-                        "`url`, `urls` with at least one, or `openapi`",
+                        "`url`, `urls` with at least one, `openapi` or `command`",
                     );
                 }
                 Vec::new()

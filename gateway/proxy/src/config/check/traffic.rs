@@ -9,7 +9,7 @@ use crate::config::checked::{
     Sessions, Version,
 };
 use crate::config::fault::{Path, Shown};
-use crate::config::raw::local::OpenApi;
+use crate::config::raw::local::{Command, OpenApi};
 use crate::config::raw::traffic::{self as raw, RATIO, SHARE};
 use crate::config::{certificate, raw as shapes};
 
@@ -298,11 +298,16 @@ pub(super) struct Written<'a> {
     pub one: &'a Option<String>,
     pub several: &'a Option<Vec<String>>,
     pub openapi: Option<&'a OpenApi>,
+    pub command: Option<&'a Command>,
 }
 
 impl Written<'_> {
+    pub(super) fn is_network(self) -> bool {
+        self.one.is_some() || self.several.is_some()
+    }
+
     fn is_anything(self) -> bool {
-        self.one.is_some() || self.several.is_some() || self.openapi.is_some()
+        self.is_network() || self.openapi.is_some() || self.command.is_some()
     }
 }
 
@@ -312,6 +317,7 @@ impl<'a> From<&'a shapes::Server> for Written<'a> {
             one: &raw.url,
             several: &raw.urls,
             openapi: raw.openapi.as_ref(),
+            command: raw.command.as_ref(),
         }
     }
 }
@@ -322,6 +328,7 @@ impl<'a> From<&'a raw::Version> for Written<'a> {
             one: &raw.url,
             several: &raw.urls,
             openapi: raw.openapi.as_ref(),
+            command: raw.command.as_ref(),
         }
     }
 }

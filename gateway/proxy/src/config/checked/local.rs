@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gantry_openapi::{Api, Options};
 use url::Url;
+
+use crate::config::Secret;
 
 /// What stands behind one version of a server.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub enum Source {
     Network,
     /// A REST API.
     Rest(Arc<Rest>),
+    /// A program that speaks over stdio.
+    Command(Arc<Command>),
 }
 
 /// A REST API that is served as an MCP server.
@@ -37,4 +42,29 @@ pub enum Spec {
     File { path: PathBuf, api: Arc<Api> },
     /// It is yet to be fetched.
     Url(Url),
+}
+
+/// A program that is an MCP server over stdio.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Command {
+    /// The program and its arguments; at least the program.
+    pub run: Vec<String>,
+    pub per: Sharing,
+    /// Beside `PATH`.
+    pub env: Vec<(String, Secret)>,
+    pub cwd: Option<PathBuf>,
+    /// Programs at a time.
+    pub processes_max: u32,
+    /// In bytes, of each process.
+    pub memory_max: Option<u64>,
+    pub idle: Duration,
+    pub lifetime: Option<Duration>,
+}
+
+/// Who shares a program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sharing {
+    Gateway,
+    Session,
+    Caller,
 }

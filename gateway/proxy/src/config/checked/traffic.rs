@@ -27,6 +27,7 @@ impl Version {
         match &self.source {
             Source::Network => &self.urls,
             Source::Rest(rest) => std::slice::from_ref(&rest.base_url),
+            Source::Command(_) => &[],
         }
     }
 }

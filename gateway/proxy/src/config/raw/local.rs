@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::URL;
 use crate::config::Secret;
 use crate::config::bounds;
-use crate::config::quantity::Size;
+use crate::config::quantity::{Period, Size};
 
 /// What a list of operations looks like.
 const SELECTOR: &str =
@@ -22,7 +22,7 @@ pub(in crate::config) const POINTER: &str = "a JSON Pointer such as `/items/*/na
 #[schemars(extend("required" = ["spec", "base_url"]))]
 pub(in crate::config) struct OpenApi {
     /// Its description: Swagger 2.0 or OpenAPI 3, in JSON or YAML; a file, or a URL, which is fetched whenever the
-    /// configuration is read.
+    /// configuration takes effect.
     #[schemars(extend("x-form" = "the path of a file, or a URL"))]
     pub spec: String,
     /// Where the API is: `https://api.example.com/v2`. No other address is ever called, whatever the description, the
@@ -80,6 +80,73 @@ pub(in crate::config) struct Override {
     pub destructive: Option<bool>,
     /// Whether calling the tool twice does no more than calling it once, in place of what its method says.
     pub idempotent: Option<bool>,
+}
+
+/// A program that is an MCP server over stdio: what is run, or a map.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(untagged)]
+pub(in crate::config) enum Command {
+    /// The program and its arguments.
+    #[schemars(extend("minItems" = 1, "maxItems" = bounds::ARGUMENTS_MAX))]
+    Run(Vec<String>),
+    Detailed(Box<CommandDetails>),
+}
+
+/// A program that is an MCP server over stdio, in detail. It is run as it stands here and by nobody's request; it ends
+/// with its session or the gateway, and so does all that it has started.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["run"]))]
+pub(in crate::config) struct CommandDetails {
+    /// The program and its arguments. No shell reads them.
+    #[schemars(extend("minItems" = 1, "maxItems" = bounds::ARGUMENTS_MAX))]
+    pub run: Vec<String>,
+    /// Who shares a program.
+    pub per: Sharing,
+    /// Its environment. Nothing is inherited but `PATH`, unless it is here. Values never print.
+    #[schemars(extend("maxProperties" = bounds::ENVIRONMENT_MAX))]
+    pub env: BTreeMap<String, Secret>,
+    /// The folder in which it begins. A relative path begins at the folder of the configuration. Left out: the gateway's.
+    pub cwd: Option<String>,
+    /// Programs at a time. What is beyond is refused with 503 and `Retry-After`.
+    #[schemars(extend("minimum" = 1, "maximum" = bounds::PROCESSES_MAX))]
+    pub processes_max: u32,
+    /// The memory that each of its processes may have for data. What asks for more gets none. Left out: no bound.
+    #[schemars(extend("minimum" = bounds::PROGRAM_BYTES_MIN, "maximum" = bounds::PROGRAM_BYTES_MAX))]
+    pub memory_max: Option<Size>,
+    /// How long a program may have nothing to do until it is ended.
+    #[schemars(extend("x-min-ms" = bounds::PROGRAM_IDLE_MIN.ms, "x-max-ms" = bounds::PROGRAM_IDLE_MAX.ms))]
+    pub idle: Period,
+    /// How old a program may become. Then it is ended once it has nothing to do. Left out: no bound.
+    #[schemars(extend("x-min-ms" = bounds::PROGRAM_IDLE_MIN.ms, "x-max-ms" = bounds::PROGRAM_IDLE_MAX.ms))]
+    pub lifetime: Option<Period>,
+}
+
+impl Default for CommandDetails {
+    fn default() -> Self {
+        Self {
+            run: Vec::new(),
+            per: Sharing::Session,
+            env: BTreeMap::new(),
+            cwd: None,
+            processes_max: 64,
+            memory_max: None,
+            idle: Period::from_ms(600_000),
+            lifetime: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Sharing {
+    /// One for all. What one client tells it, others may learn.
+    Gateway,
+    /// One for each session. In 2026-07-28, which has no sessions, one for each caller.
+    #[default]
+    Session,
+    /// One for each caller: its agent and subject.
+    Caller,
 }
 
 /// How large the tools of a REST API and their answers may be.

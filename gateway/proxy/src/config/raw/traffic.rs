@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::local::OpenApi;
+use super::local::{Command, OpenApi};
 use super::{FILE, URL};
 use crate::config::Secret;
 use crate::config::bounds;
@@ -16,7 +16,7 @@ pub(in crate::config) const RATIO: &str = "a ratio such as `2x` or `1.5x`";
 /// What a share looks like.
 pub(in crate::config) const SHARE: &str = "a share such as `20%`";
 
-/// One version of a server. It needs `url`, `urls` or `openapi`.
+/// One version of a server. It needs `url`, `urls`, `openapi` or `command`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Version {
@@ -28,6 +28,8 @@ pub(in crate::config) struct Version {
     pub urls: Option<Vec<String>>,
     /// A REST API that becomes an MCP server here, instead of `url`.
     pub openapi: Option<OpenApi>,
+    /// A program that is an MCP server over stdio, instead of `url`.
+    pub command: Option<Command>,
     /// Its share of agents and of new sessions, beside the weights of the other versions. A version of weight 0 keeps
     /// the sessions it has and gets what is pinned to it.
     #[schemars(extend("minimum" = 0, "maximum" = bounds::WEIGHT_MAX))]
@@ -40,6 +42,7 @@ impl Default for Version {
             url: None,
             urls: None,
             openapi: None,
+            command: None,
             weight: 1,
         }
     }

@@ -3,7 +3,7 @@
 use gantry_openapi::{Override, Selector};
 
 use super::{Page, shown_url};
-use crate::config::checked::{Rest, Source, Spec, Version};
+use crate::config::checked::{Command, Rest, Sharing, Source, Spec, Version};
 use crate::config::quantity::Size;
 use crate::config::secret::MASK;
 
@@ -15,6 +15,7 @@ pub(super) fn source(page: &mut Page, version: &Version) {
             page.list("urls", &urls);
         }
         Source::Rest(rest) => page.map("openapi", |page| openapi(page, rest)),
+        Source::Command(one) => page.map("command", |page| command(page, one)),
     }
 }
 
@@ -46,6 +47,32 @@ fn openapi(page: &mut Page, rest: &Rest) {
         }
     });
     page.bare("private_addresses", rest.private_addresses);
+}
+
+fn command(page: &mut Page, command: &Command) {
+    page.list("run", &command.run);
+    page.text(
+        "per",
+        match command.per {
+            Sharing::Gateway => "gateway",
+            Sharing::Session => "session",
+            Sharing::Caller => "caller",
+        },
+    );
+    if !command.env.is_empty() {
+        page.map("env", |page| {
+            for (name, value) in &command.env {
+                page.text(name, value);
+            }
+        });
+    }
+    page.optional("cwd", command.cwd.as_ref().map(|folder| folder.display()));
+    page.bare("processes_max", command.processes_max);
+    page.optional("memory_max", command.memory_max.map(Size));
+    page.period("idle", command.idle);
+    if let Some(lifetime) = command.lifetime {
+        page.period("lifetime", lifetime);
+    }
 }
 
 fn change(page: &mut Page, (selector, change): &(Selector, Override)) {

@@ -198,6 +198,23 @@ fn rest_apis() {
 }
 
 #[test]
+fn programs() {
+    let folder = tempfile::tempdir().unwrap();
+    write_files(folder.path());
+    check(
+        "programs",
+        folder.path(),
+        &[
+            "servers: {a: {command: []}, b: {command: ['']}, c: {command: {env: {}}}, d: {command: sh -c x}}",
+            "servers: {a: {command: {run: [a], per: agent, processes_max: 0, memory_max: 1MiB, idle: 10ms, cwd: nowhere, env: {'': a, 'b=c': d, e: 5}}}}",
+            "servers: {a: {command: [a], url: http://a/}, b: {command: [b], openapi: {spec: apis/parcels.json, base_url: http://a/}}}",
+            "servers: {a: {command: [a], auth: {header: {value: x}}, tls: {ca: tls/authority.pem}}}",
+            "servers: {a: {comand: [a]}, b: {command: {running: [a]}}}",
+        ],
+    );
+}
+
+#[test]
 fn audit_and_secrets() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("password"), "hunter2\n").unwrap();

@@ -21,7 +21,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens one; `with` adds what the caller proves itself by.
-    pub(super) async fn open(url: &str, with: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
+    pub(crate) async fn open(url: &str, with: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
         Self::begin(url, json!({}), with).await
     }
 
@@ -56,7 +56,7 @@ impl Session {
         self.within(post(&self.url)).body(body.to_string())
     }
 
-    pub(super) fn within(&self, request: RequestBuilder) -> RequestBuilder {
+    pub(crate) fn within(&self, request: RequestBuilder) -> RequestBuilder {
         request
             .header("mcp-session-id", &self.id)
             .header("mcp-protocol-version", "2025-11-25")
