@@ -15,7 +15,7 @@ pub(super) fn dashboard() -> Dashboard {
             line(4, [active(), calls(), tokens(), refused()]),
             line(9, [leaderboard()]),
             line(8, [teams(), software().width(8)]),
-            line(9, [matrix(), loops()]),
+            line(9, [matrix().width(9), loops()]),
         ],
     }
 }
