@@ -56,6 +56,11 @@ impl Cache {
         self.root.join("preview")
     }
 
+    /// The packages with the published descriptions of APIs.
+    pub(crate) fn descriptions(&self) -> PathBuf {
+        self.root.join("npm/openapi/node_modules")
+    }
+
     /// Prometheus itself.
     pub(crate) fn prometheus(&self) -> PathBuf {
         self.root.join("prometheus/usr/bin/prometheus")

@@ -15,7 +15,8 @@ use crate::{command, command::cargo, environment};
 pub(crate) fn run(root: &Path, filter: &[String]) -> Result<()> {
     let cache = Cache::open()?;
     setup::install(root, &cache, Purpose::Test)?;
-    let variables = environment::variables(&cache)?;
+    let mut variables = environment::variables(&cache)?;
+    variables.push(("GANTRY_OPENAPI_CORPUS", cache.descriptions()));
     let with = |command: &mut Command| command::run(command.envs(variables.clone()));
     with(cargo(root).args(["build", "--quiet", "--workspace", "--bins"]))?;
     if filter.is_empty() {

@@ -13,7 +13,7 @@ use crate::{
     revision::Revision,
 };
 pub use mismatch::Mismatch;
-pub use value::{BadValue, VALUE_BYTES_MAX, decode_value};
+pub use value::{BadValue, VALUE_BYTES_MAX, decode_value, encode_value};
 
 /// Header names, in lower case.
 pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";

@@ -44,6 +44,13 @@ pub fn error(id: Option<&str>, code: i64, message: &str, data: Option<&str>) -> 
     out
 }
 
+/// `text` as a JSON string.
+pub fn quoted(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    push_string(&mut out, text);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Appends `text` as a JSON string.
 pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');

@@ -2,8 +2,8 @@
 //!
 //! Bytes in, facts out: what a client's message asks for ([`frame`]), whether its headers say the
 //! same ([`headers`]), where the events of a stream begin and end ([`sse`]), what an upstream's
-//! answer reports ([`answer`]), which messages it consists of ([`messages`]), and what they list
-//! ([`listing`]). This crate opens no socket, reads no clock and knows nothing of policy, configuration or the gateway; it changes
+//! answer reports ([`answer`]), which messages it consists of ([`messages`]), what they list
+//! ([`listing`]), and where they name something ([`mentions`]). This crate opens no socket, reads no clock and knows nothing of policy, configuration or the gateway; it changes
 //! no byte of its own accord.
 
 pub mod answer;
@@ -12,6 +12,7 @@ pub mod headers;
 mod json;
 pub mod jsonrpc;
 pub mod listing;
+pub mod mentions;
 pub mod messages;
 pub mod method;
 pub mod revision;

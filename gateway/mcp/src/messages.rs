@@ -54,6 +54,12 @@ impl Message {
     }
 }
 
+/// The ids of events behind a name, so that those of several streams differ; `None` where there are none.
+/// The bytes are whole lines, as parts of a stream are.
+pub fn with_event_names(bytes: &[u8], name: &str) -> Option<Bytes> {
+    event::with_names(bytes, name)
+}
+
 /// A message is larger than may be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a message of the answer is larger than {bytes_max} bytes")]

@@ -15,9 +15,13 @@ pub mod guardrails;
 
 pub mod routing;
 
+pub mod local;
+
 pub mod upstream;
 
 pub mod pipeline;
+
+pub mod federation;
 
 pub mod admin;
 pub mod server;

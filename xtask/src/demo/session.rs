@@ -13,11 +13,12 @@ use crate::cache::Cache;
 use crate::{command, http};
 
 /// An agent, its client, the era that this speaks, and the server it meets.
-const MEETINGS: [(&str, Client, &str, &str); 4] = [
+const MEETINGS: [(&str, Client, &str, &str); 5] = [
     (SUPPORT, Client::TypeScript, "modern", "fixture"),
     (RESEARCH, Client::Sdk, "auto", "everything"),
     (BILLING, Client::FastMcp, "legacy", "crm"),
     (SALES, Client::FastMcp, "legacy", "crm"),
+    (RESEARCH, Client::TypeScript, "auto", "httpbin"),
 ];
 
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! The running parts: the store, three MCP servers and the gateway in front of them, with its configuration.
+//! The running parts: the store, three MCP servers, a REST service, and the gateway in front of them, with its configuration.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -50,6 +50,7 @@ impl Site {
             ("everything", cast.start("everything", &parts.everything())?),
             ("crm", cast.start("crm", &parts.crm())?),
         ];
+        let service = cast.start("httpbin", &parts.httpbin())?;
         let (address, admin) = (http::loopback(PORT)?, http::loopback(ADMIN_PORT)?);
         let site = Site {
             cast,
@@ -61,7 +62,7 @@ impl Site {
             out: parts.out,
         };
         secret(&credential_file(&site.out), &random()?)?;
-        write(&site.config(), &configuration(&site, &servers)?)?;
+        write(&site.config(), &configuration(&site, &servers, &service)?)?;
         write(&site.call(), CALL)?;
 
         command::capture(&mut site.audit("migrate")).context("cannot create the tables")?;
@@ -140,7 +141,7 @@ impl Site {
         let key = self.agents.file(SUPPORT);
         let key = key.display();
         format!(
-            "MCP servers:  {base}/fixture  {base}/everything  {base}/crm\n\
+            "MCP servers:  {base}/fixture  {base}/everything  {base}/crm  {base}/httpbin\n\
              Admin:        http://{admin}/metrics  /healthz  /readyz  /config\n\
              Usage:        http://{admin}/usage (any name; the password is in {})\n\
              Files:        {}\n\n\
@@ -204,17 +205,27 @@ impl Parts<'_> {
         command.arg(self.root.join("xtask/peers/fastmcp_server.py"));
         command
     }
+
+    fn httpbin(&self) -> Command {
+        let mut command = Command::new(self.cache.python());
+        command.arg(self.root.join("xtask/peers/httpbin_server.py"));
+        command
+    }
 }
 
 /// What gives the dashboards something to show: what calls cost, and what the guardrails would have found.
 const EXTRAS: &str = "guardrails: {pii: monitor, injection: monitor}\n\
     prices: {currency: USD, tenant_claim: tenant, books: {demo: {prices: [{per_call: 0.002}, {server: crm, per_call: 0.001, per_1k_in: 0.2, per_1k_out: 0.8}]}}}\n";
 
-fn configuration(site: &Site, servers: &[(&str, String)]) -> Result<String> {
-    let servers: String = servers
+fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> Result<String> {
+    let service = service.trim_end_matches('/');
+    let mut servers: String = servers
         .iter()
         .map(|(name, url)| format!("  {name}: {{url: {url}}}\n"))
         .collect();
+    servers.push_str(&format!(
+        "  httpbin: {{openapi: {{spec: {service}/spec.json, base_url: {service}, exclude: [/delay/*]}}}}\n"
+    ));
     let (address, admin, store) = (site.address, site.admin, &site.store);
     let (password, spool) = (password_file(&site.out), site.out.join("spool"));
     let callers = site.agents.configuration()?;

@@ -44,7 +44,7 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
         system::ensure(system::REDIS)?;
-        for set in ["conformance", "issuer"] {
+        for set in ["conformance", "issuer", "rest", "stdio", "openapi"] {
             npm::install(&pins, cache, set)?;
         }
     } else {

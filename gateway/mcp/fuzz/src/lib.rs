@@ -5,6 +5,7 @@ use gantry_mcp::{
     answer::{Answer, Format},
     frame::{self, Bounds, Call, Frame, Raw},
     listing::{self, Unclear},
+    mentions::{self, What},
     sse::{Piece, Reader},
 };
 use serde_json::{Value, value::RawValue};
@@ -231,4 +232,33 @@ pub fn specified(stream: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     found
+}
+
+/// Every mention lies where it is said to lie and is JSON; what is not JSON is refused; a splice of each
+/// with itself changes nothing.
+pub fn mentions(message: &[u8]) {
+    for read in [mentions::of_server, mentions::of_client] {
+        let theirs = serde_json::from_slice::<&RawValue>(message);
+        let found = match read(message) {
+            Ok(found) => found,
+            Err(Unclear::Syntax { .. } | Unclear::Encoding { .. }) => {
+                assert!(theirs.is_err(), "refused JSON");
+                continue;
+            }
+            Err(_) => continue,
+        };
+        let mut edits = Vec::new();
+        for mention in found {
+            assert_eq!(&message[mention.span()], mention.raw().as_bytes());
+            assert!(serde_json::from_str::<&RawValue>(mention.raw()).is_ok());
+            let whole = matches!(
+                mention.what,
+                What::Element(_) | What::Result | What::Error | What::Filter
+            );
+            if !whole {
+                edits.push((mention.span(), mention.raw().to_owned()));
+            }
+        }
+        assert_eq!(mentions::splice(message, edits), message);
+    }
 }

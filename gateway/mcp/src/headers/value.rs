@@ -40,6 +40,17 @@ pub fn decode_value(raw: &[u8]) -> Result<Cow<'_, str>, BadValue> {
         .map_err(|_| BadValue::Utf8)
 }
 
+/// `text` as the raw value of a mirroring header: as it is where it can be, else in base64.
+pub fn encode_value(text: &str) -> String {
+    let plain = text.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+        && text.trim_matches([' ', '\t']) == text
+        && !(text.starts_with("=?base64?") && text.ends_with("?="));
+    if plain {
+        return text.to_owned();
+    }
+    format!("=?base64?{}?=", STANDARD.encode(text))
+}
+
 /// The literal value, without surrounding spaces and tabs.
 pub(super) fn checked(raw: &[u8]) -> Result<&str, BadValue> {
     if raw.len() > VALUE_BYTES_MAX {
@@ -50,4 +61,28 @@ pub(super) fn checked(raw: &[u8]) -> Result<&str, BadValue> {
     }
     let text = std::str::from_utf8(raw).map_err(|_| BadValue::Characters)?;
     Ok(text.trim_matches([' ', '\t']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for text in [
+            "",
+            "a",
+            "a b",
+            " a",
+            "a\t",
+            "é",
+            "=?base64?YQ==?=",
+            "=?base64?",
+            "a\nb",
+        ] {
+            let raw = encode_value(text);
+            assert!(raw.bytes().all(|byte| matches!(byte, 0x20..=0x7e)), "{raw}");
+            assert_eq!(decode_value(raw.as_bytes()).unwrap(), text);
+        }
+    }
 }

@@ -122,6 +122,25 @@ pub(super) fn data(event: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(joined)
 }
 
+/// The same lines with `name` and a slash before each event's id.
+pub(super) fn with_names(bytes: &[u8], name: &str) -> Option<Bytes> {
+    let id_of = |line: &[u8]| {
+        let id = line.strip_prefix(b"id:")?;
+        let id = id.strip_prefix(b" ").unwrap_or(id);
+        (!id.is_empty()).then(|| id.to_vec())
+    };
+    lines(bytes).find(|(line, _)| id_of(line).is_some())?;
+    let mut out = Vec::with_capacity(bytes.len() + name.len() + 8);
+    for (line, end) in lines(bytes) {
+        match id_of(line) {
+            Some(id) => out.extend([b"id: ", name.as_bytes(), b"/", &id].concat()),
+            None => out.extend_from_slice(line),
+        }
+        out.extend_from_slice(end);
+    }
+    Some(out.into())
+}
+
 /// The same event with other data, in the place of its first `data` line.
 pub(super) fn with_data(event: &[u8], data: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(event.len() + data.len());

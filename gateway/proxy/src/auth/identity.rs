@@ -112,14 +112,15 @@ impl Identity {
     }
 
     /// Whether a caller holds the scopes that a call needs. To be asked about calls that the access
-    /// rules allow: a caller must not be sent for scopes that would not help it.
+    /// rules allow: a caller must not be sent for scopes that would not help it. `entrance` is the endpoint
+    /// that the caller uses, for which its token is: the server's own, or one of several servers.
     ///
     /// # Errors
     /// [`InsufficientScope`] with all scopes that the call needs.
     pub fn cover(
         &self,
         caller: &Caller,
-        server: &str,
+        (entrance, server): (Option<&str>, &str),
         tool: Option<&str>,
     ) -> Result<(), InsufficientScope> {
         let Kind::Known(known) = &self.0 else {
@@ -131,7 +132,7 @@ impl Identity {
         let needed = needed.join(" ");
         // What an API key or a certificate stands for is written in the configuration.
         let curable = matches!(caller.method(), AuthMethod::Jwt | AuthMethod::Oidc);
-        let resource = known.resources.at(Some(server));
+        let resource = known.resources.at(entrance);
         Err(InsufficientScope {
             challenge: curable.then(|| resource.step_up(&needed)),
             needed,
@@ -207,7 +208,7 @@ impl Known {
         let exchanges = |auth: &ServerAuth| matches!(auth, ServerAuth::TokenExchange(_));
         let exchanged = config.servers.iter().any(|server| exchanges(&server.auth));
         Ok(Self {
-            resources: Resources::compile(auth, &config.servers, &scopes),
+            resources: Resources::compile(auth, config, &scopes),
             scopes,
             bearer: Bearer::compile(auth, exchanged, fetcher)?,
             api_keys: ApiKeys::compile(&auth.api_keys),

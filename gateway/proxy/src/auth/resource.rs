@@ -10,7 +10,7 @@ use serde_json::json;
 use url::Url;
 
 use super::scopes::ScopeRules;
-use crate::config::{Auth, Server};
+use crate::config::{Auth, Bundle, Checked, Server};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -38,12 +38,12 @@ pub(super) struct Resources {
     whole: Resource,
     /// `/mcp`
     federated: Resource,
-    /// `/mcp/{server}`
+    /// `/mcp/{server}`, of bundles too.
     servers: HashMap<String, Resource>,
 }
 
 impl Resources {
-    pub(super) fn compile(auth: &Auth, servers: &[Server], scopes: &ScopeRules) -> Self {
+    pub(super) fn compile(auth: &Auth, config: &Checked, scopes: &ScopeRules) -> Self {
         let base = auth.resource.as_deref().unwrap_or_default();
         let url = Url::parse(base).ok();
         let path = url.as_ref().map_or("", Url::path);
@@ -74,10 +74,18 @@ impl Resources {
             let resource = build(&path, name, Some(name), &server.audiences);
             (server.name.clone(), resource)
         };
+        let of_bundle = |bundle: &Bundle| {
+            let path = format!("{MOUNT}/{}", bundle.name);
+            let resource = build(&path, &bundle.name, None, &[]);
+            (bundle.name.clone(), resource)
+        };
+        let servers = config.servers.iter().map(of_server);
         Self {
             whole: build("", "gantry", None, &[]),
             federated: build(MOUNT, "gantry", None, &[]),
-            servers: servers.iter().map(of_server).collect(),
+            servers: servers
+                .chain(config.bundles.iter().map(of_bundle))
+                .collect(),
             prefix,
         }
     }

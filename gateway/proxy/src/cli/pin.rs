@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    config::{self, Server},
+    config::{self, Checked, Server},
     guardrails::pin::{LISTS, Lock, hash},
+    local::{KEY, Local, Services},
 };
 
 /// Longest answer to one request.
@@ -61,7 +62,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         .clone()
         .or_else(|| checked.guardrails.definitions.lock.clone())
         .unwrap_or_else(beside);
-    match pin(&checked.servers, &path, arguments.check) {
+    match pin(&checked, &path, arguments.check) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -72,7 +73,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Whether the lockfile now says what the servers say.
-fn pin(servers: &[Server], path: &Path, check: bool) -> Result<bool> {
+fn pin(config: &Checked, path: &Path, check: bool) -> Result<bool> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -81,9 +82,11 @@ fn pin(servers: &[Server], path: &Path, check: bool) -> Result<bool> {
         version: 1,
         servers: BTreeMap::new(),
     };
-    for server in servers {
+    let local = Local::default();
+    let services = runtime.block_on(local.open(config))?;
+    for server in &config.servers {
         let lists = runtime
-            .block_on(definitions(server))
+            .block_on(definitions(server, &services))
             .with_context(|| format!("cannot list the definitions of {}", server.name))?;
         lock.servers.insert(server.name.clone(), lists);
     }
@@ -159,10 +162,18 @@ fn differences(known: &Lock, now: &Lock) -> Vec<String> {
     lines
 }
 
-async fn definitions(server: &Server) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+async fn definitions(
+    server: &Server,
+    services: &Services,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
     // A server's versions list the same definitions, or the pinned ones are those of the first.
-    let mut urls = server.versions.iter().flat_map(|version| &version.urls);
-    let url = urls.next().context("the server has no address")?;
+    let version = server
+        .versions
+        .first()
+        .context("the server has no version")?;
+    let place = services.place(&server.name, &version.name);
+    let url = place.map(|place| &place.url).or(version.urls.first());
+    let url = url.context("the server has no address")?;
     let mut builder = reqwest::Client::builder()
         .timeout(TIMEOUT)
         .redirect(reqwest::redirect::Policy::none());
@@ -174,6 +185,7 @@ async fn definitions(server: &Server) -> Result<BTreeMap<String, BTreeMap<String
     let mut client = Client {
         http: builder.build()?,
         url: url.clone(),
+        key: place.map(|place| place.key.clone()),
         session: None,
         id: 0,
     };
@@ -195,6 +207,8 @@ async fn definitions(server: &Server) -> Result<BTreeMap<String, BTreeMap<String
 struct Client {
     http: reqwest::Client,
     url: url::Url,
+    /// What a server of this process is shown.
+    key: Option<http::HeaderValue>,
     session: Option<String>,
     id: u64,
 }
@@ -267,6 +281,9 @@ impl Client {
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", PROTOCOL)
             .body(body.to_string());
+        if let Some(key) = &self.key {
+            request = request.header(KEY, key.clone());
+        }
         if let Some(session) = &self.session {
             request = request.header("mcp-session-id", session);
         }

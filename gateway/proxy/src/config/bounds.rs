@@ -60,6 +60,16 @@ pub(super) const ATTEMPTS_MAX: u64 = 10;
 pub(super) const CALLS_MAX: u64 = 1_000_000;
 pub(super) const CAPACITY_MAX: u64 = 1_000_000;
 
+/// Selectors of operations, or changes to them.
+pub(super) const OPERATIONS_MAX: u64 = 10_000;
+/// Arguments that one change is about.
+pub(super) const ARGUMENTS_MAX: u64 = 1_000;
+pub(super) const POINTERS_MAX: u64 = 1_000;
+pub(super) const DEFINITION_BYTES_MIN: u64 = KIB;
+pub(super) const DEFINITION_BYTES_MAX: u64 = 16 * MIB;
+/// A description of an API; the largest published ones have some 50 MB.
+pub(crate) const SPEC_BYTES_MAX: u64 = 256 * MIB;
+
 pub(super) const VERSION_NAME_BYTES_MAX: usize = 64;
 pub(super) const LIMITS_MAX: u64 = 2_000;
 pub(super) const BOOKS_MAX: u64 = 100;
@@ -128,8 +138,16 @@ pub(super) const QUEUE_MIN: Period = Period::from_ms(1);
 pub(super) const QUEUE_MAX: Period = Period::from_ms(10 * MINUTE);
 pub(super) const SESSION_MIN: Period = Period::from_ms(MINUTE);
 pub(super) const SESSION_MAX: Period = Period::from_ms(30 * 24 * HOUR);
+pub(super) const MEMBER_DEADLINE_MIN: Period = Period::from_ms(10);
+pub(super) const MEMBER_DEADLINE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const LIST_TTL_MAX: Period = Period::from_ms(HOUR);
 pub(super) const REDIS_MIN: Period = Period::from_ms(5);
 pub(super) const REDIS_MAX: Period = Period::from_ms(10 * SECOND);
+
+/// What clients call a tool by.
+pub(super) const TOOL_NAME_BYTES_MAX: usize = 64;
+/// What a tool is said to do.
+pub(super) const DESCRIPTION_BYTES_MAX: usize = 4_096;
 
 /// The shortest credential of the admin listener, in characters.
 pub(super) const CREDENTIAL_CHARS_MIN: usize = 16;

@@ -5,8 +5,10 @@
 
 mod audit;
 mod auth;
+mod federation;
 pub mod guardrails;
 mod limits;
+mod local;
 mod telemetry;
 mod traffic;
 
@@ -21,7 +23,9 @@ pub use audit::{Audit, Capture, ClickHouse, Spool};
 pub use telemetry::{Log, LogFormat, LogLevel, Otlp, OtlpProtocol, Telemetry};
 
 pub use auth::*;
+pub use federation::*;
 pub use limits::*;
+pub use local::*;
 pub use traffic::*;
 
 /// The whole configuration of one gateway.
@@ -33,6 +37,9 @@ pub struct Checked {
     pub auth: Option<Auth>,
     /// In the order of their names, at least one.
     pub servers: Vec<Server>,
+    pub federation: Federation,
+    /// In the order of their names.
+    pub bundles: Vec<Bundle>,
     /// In the order of the file.
     pub access: Vec<AccessRule>,
     pub sessions: Sessions,
@@ -118,6 +125,8 @@ pub struct Server {
     pub auth: ServerAuth,
     /// Audiences that are accepted beside the server's resource.
     pub audiences: Vec<String>,
+    /// In the order of their own names.
+    pub tools: Vec<ToolView>,
 }
 
 /// How to speak HTTP to a server.

@@ -6,8 +6,10 @@
 mod access;
 mod audit;
 mod auth;
+pub(super) mod federation;
 pub(super) mod guardrails;
 mod limits;
+pub(super) mod local;
 mod telemetry;
 pub(super) mod traffic;
 
@@ -48,6 +50,12 @@ pub(super) struct Gateway {
     /// A name is 1 to 63 of `a` to `z`, `0` to `9` and `-`, and does not begin with `-`.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::SERVERS_MAX))]
     pub servers: BTreeMap<String, Server>,
+    /// One endpoint for all servers, `/mcp`.
+    pub federation: federation::Federation,
+    /// Chosen sets of servers and tools by name, each at an endpoint of its own, `/mcp/{name}`. Names are as those of
+    /// servers, and none is a server's.
+    #[schemars(extend("maxProperties" = bounds::SERVERS_MAX))]
+    pub bundles: BTreeMap<String, federation::Bundle>,
     /// Who may do what. A rule that denies wins over all that allow, and what no rule allows is denied. Without rules and
     /// without `auth` everything is allowed.
     #[schemars(extend("maxItems" = bounds::ACCESS_RULES_MAX))]
@@ -82,6 +90,8 @@ impl Default for Gateway {
             admin: Admin::Address("127.0.0.1:9090".into()),
             auth: None,
             servers: BTreeMap::new(),
+            federation: federation::Federation::default(),
+            bundles: BTreeMap::new(),
             access: Vec::new(),
             sessions: traffic::Sessions::default(),
             limits: Vec::new(),
@@ -200,7 +210,7 @@ pub(super) struct AdminDetails {
     pub credential: Option<Secret>,
 }
 
-/// One MCP server behind the gateway. It needs `url`, `urls` or `versions`.
+/// One MCP server behind the gateway. It needs `url`, `urls`, `openapi` or `versions`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
@@ -210,6 +220,8 @@ pub(super) struct Server {
     /// The same server at several addresses, instead of `url`.
     #[schemars(extend("minItems" = 1, "maxItems" = bounds::URLS_MAX))]
     pub urls: Option<Vec<String>>,
+    /// A REST API that becomes an MCP server here, instead of `url`.
+    pub openapi: Option<local::OpenApi>,
     /// Several versions of the server side by side, instead of `url`. A caller sees one of them: its session stays on
     /// the version on which it began, and an agent without a session is given one by its name.
     #[schemars(extend("minProperties" = 1, "maxProperties" = bounds::VERSIONS_MAX))]
@@ -233,7 +245,7 @@ pub(super) struct Server {
     pub protocol: Protocol,
     /// How long it may take.
     pub timeouts: Timeouts,
-    /// How to trust it, where its URL is `https`.
+    /// How to trust it, where its URL (of a REST API, `base_url`) is `https`.
     pub tls: ServerTls,
     /// What the gateway itself shows to it. Left out: nothing.
     pub auth: ServerAuth,
@@ -241,6 +253,9 @@ pub(super) struct Server {
     /// `api://orders`.
     #[schemars(extend("maxItems" = bounds::AUDIENCES_MAX))]
     pub audiences: Vec<String>,
+    /// How clients see single tools of it, by the server's own names.
+    #[schemars(extend("maxProperties" = bounds::TOOLS_MAX))]
+    pub tools: BTreeMap<String, federation::Tool>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]

@@ -2,8 +2,10 @@
 //!
 //! What it prints reads back as the same configuration, but for the secrets: a masked one stays `***`.
 
+mod federation;
 mod guardrails;
 mod limits;
+mod local;
 mod traffic;
 
 use std::fmt::Display;
@@ -36,6 +38,16 @@ pub fn effective(checked: &Checked) -> String {
             page.map(&one.name, |page| server(page, one));
         }
     });
+    page.map("federation", |page| {
+        federation::federation(page, &checked.federation)
+    });
+    if !checked.bundles.is_empty() {
+        page.map("bundles", |page| {
+            for one in &checked.bundles {
+                page.map(&one.name, |page| federation::bundle(page, one));
+            }
+        });
+    }
     page.items("access", &checked.access, access_rule);
     page.map("sessions", |page| {
         traffic::sessions(page, &checked.sessions)
@@ -124,6 +136,7 @@ fn server(page: &mut Page, server: &Server) {
     if !server.audiences.is_empty() {
         page.list("audiences", &server.audiences);
     }
+    federation::tools(page, &server.tools);
     traffic::traffic(page, server);
 }
 

@@ -1,6 +1,7 @@
 //! Everything that a request needs, as one configuration built it.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,11 +18,15 @@ use crate::{
     config::{Checked, Measure, PriceBook},
     guardrails::{Guardrails, GuardrailsError},
     limits::{Ledger, Limits},
+    local::{Local, LocalError, Services},
     policy::Policy,
     routing::{Routes, Seals},
     telemetry::{metrics::Metrics, spans::Spans},
     upstream::{PoolError, Pools, Upstream},
 };
+
+/// The endpoint of all servers in records and metrics.
+pub const EVERY: &str = "*";
 
 /// What outlives configurations.
 #[derive(Clone)]
@@ -30,6 +35,8 @@ pub struct Lasting {
     pub upstream: Arc<Upstream>,
     /// The connections to authorization servers.
     pub fetcher: Arc<Fetcher>,
+    /// The servers within this process.
+    pub local: Arc<Local>,
     /// What limits have counted.
     pub ledger: Arc<Ledger>,
     /// The trail.
@@ -53,6 +60,9 @@ pub enum CompileError {
     /// Its authorization servers cannot be asked.
     #[error(transparent)]
     Fetcher(#[from] FetcherError),
+    /// A server within this process.
+    #[error(transparent)]
+    Local(#[from] LocalError),
     /// A guardrail, or the lockfile.
     #[error(transparent)]
     Guardrails(#[from] GuardrailsError),
@@ -79,6 +89,8 @@ pub struct Gateway {
     pub guardrails: Guardrails,
     /// Where calls go.
     pub routes: Routes,
+    /// The names of endpoints that stand for several servers.
+    pub bundles: HashSet<String>,
     /// The endpoints behind the routes.
     pub pools: Arc<Pools>,
     /// What opens and seals session ids.
@@ -106,19 +118,21 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Compiles a checked configuration on top of what outlives it. What the `previous` one has
+    /// Compiles a checked configuration with its `services`, on top of what outlives it. What the `previous` one has
     /// learned and holds is carried on.
     ///
     /// # Errors
     /// [`CompileError`] when a file that it names has become unusable.
     pub fn compile(
         config: &Checked,
+        services: &Services,
         lasting: Lasting,
         previous: Option<&Self>,
     ) -> Result<Self, CompileError> {
         let Lasting {
             upstream,
             fetcher,
+            local: _,
             ledger,
             log,
             metrics,
@@ -132,12 +146,10 @@ impl Gateway {
         let guardrails = Guardrails::compile(&config.guardrails)?;
         let routes = previous.map(|gateway| &gateway.routes);
         let pools = previous.map(|gateway| &*gateway.pools);
-        let pools = Arc::new(Pools::compile(config, &metrics, pools)?);
-        let names: Vec<&str> = config
-            .servers
-            .iter()
-            .map(|server| server.name.as_str())
-            .collect();
+        let pools = Arc::new(Pools::compile(config, services, &metrics, pools)?);
+        let bundles = config.bundles.iter().map(|bundle| bundle.name.as_str());
+        let servers = config.servers.iter().map(|server| server.name.as_str());
+        let names: Vec<&str> = servers.chain(bundles.clone()).chain([EVERY]).collect();
         metrics.serve(&names);
         metrics.issuers(identity.key_ages());
         if needs_tokens(config) {
@@ -157,6 +169,7 @@ impl Gateway {
             ledger,
             guardrails,
             routes: Routes::compile(config, routes, Instant::now()),
+            bundles: bundles.map(str::to_owned).collect(),
             pools,
             seals: Arc::new(seals(config, &session_key)),
             bounds: Bounds {

@@ -19,13 +19,14 @@ mod trail;
 mod usage;
 
 pub use capture::{Capture, CaptureError};
-pub use gateway::{CompileError, Gateway, Lasting};
+pub use gateway::{CompileError, EVERY, Gateway, Lasting};
 pub use inspection::Inspection;
 pub use lesson::{Lesson, Listening};
 pub use mirror::Original;
 pub use refusal::{Answer, Refusal};
 pub use request::Request;
-pub use review::{Review, Reviewed, Unreviewable};
-pub use run::{Reply, identify, run};
+pub use review::{Review, Reviewed, Translation, Unreviewable};
+pub use run::{Reply, era_of, identify, run};
 pub use settle::{Unsettled, settle};
 pub use trail::{Ending, Entry, Lists, Phase, Trail};
+pub use usage::tenant;

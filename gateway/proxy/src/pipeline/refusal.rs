@@ -35,6 +35,18 @@ pub enum Refusal {
     /// The path names a server that is not configured.
     #[error(transparent)]
     Server(#[from] UnknownServer),
+    /// Nothing at an endpoint of several servers goes by the name that the message gives.
+    #[error("no server here has this {}", .0.as_str())]
+    Unknown(Kind),
+    /// A message of a session that names none.
+    #[error("Mcp-Session-Id is missing")]
+    NoSession,
+    /// A list goes on nowhere: its cursor was altered, has expired, or belongs to somebody else.
+    #[error("the cursor is not one of this caller's")]
+    Cursor,
+    /// None of the servers behind the endpoint has answered.
+    #[error("no server has answered: {0}")]
+    NoMember(String),
     /// A method that MCP does not use.
     #[error("method is not POST, GET or DELETE")]
     Method,
@@ -174,6 +186,14 @@ impl Refusal {
                 let (code, message) = denied_words(denied.kind);
                 (403, code, message.into())
             }
+            // Whoever may not use a server must not learn that it exists.
+            Self::Unknown(kind) => {
+                let (code, message) = denied_words(Some(*kind));
+                (403, code, message.into())
+            }
+            Self::NoSession => (400, INVALID_REQUEST, self.to_string()),
+            Self::Cursor => (200, jsonrpc::INVALID_PARAMS, "unknown cursor".into()),
+            Self::NoMember(_) => (502, INTERNAL_ERROR, "no MCP server has answered".into()),
             Self::UnknownSession(_) | Self::Failed(Failed::SessionLost { .. }) => {
                 (404, INVALID_REQUEST, "no such session".into())
             }
@@ -246,9 +266,12 @@ impl Refusal {
                 Outcome::Denied
             }
             Self::Credential(_) | Self::Rejected => Outcome::UpstreamError,
-            Self::Denied(_) | Self::UnknownSession(_) | Self::Host(_) | Self::Origin(_) => {
-                Outcome::Denied
-            }
+            Self::Denied(_)
+            | Self::Unknown(_)
+            | Self::UnknownSession(_)
+            | Self::Host(_)
+            | Self::Origin(_) => Outcome::Denied,
+            Self::NoMember(_) => Outcome::UpstreamError,
             Self::Limited(Limited::Unavailable { .. }) => Outcome::GatewayError,
             Self::Limited(_) => Outcome::RateLimited,
             Self::Blocked(_) => Outcome::Guardrail,

@@ -13,8 +13,11 @@ use crate::{auth::Caller, upstream::Verb};
 pub struct Request {
     /// What the client does.
     pub verb: Verb,
-    /// The `{server}` of the path.
+    /// The server that it is for: the `{server}` of the path, unless that is an endpoint of several.
     pub server: String,
+    /// The name of the endpoint that it came to, which is that of the server or of several; `None` at the
+    /// endpoint of all servers.
+    pub entrance: Option<String>,
     /// Who sent it: known before the body was read.
     pub caller: Caller,
     /// All headers as they came, but for the caller's credentials.

@@ -4,6 +4,8 @@
 //! held until it has been reviewed, and nothing else is. Where there is nothing to review there is
 //! no review, and the answer's bytes are not touched. What cannot be read is not passed on.
 
+use std::{fmt, sync::Arc};
+
 use gantry_mcp::{headers::Era, listing::Unclear};
 
 use super::{Inspection, Refusal, Trail};
@@ -22,6 +24,37 @@ pub struct Review {
     view: Option<View>,
     /// What guardrails look for in it.
     inspection: Option<Inspection>,
+    /// Under which names the client sees it.
+    translation: Option<Translation>,
+}
+
+/// The other names under which a client sees what a server's messages name, and the name under which it
+/// sees the server's events. It is the last stage: everything before it knows the server's own names.
+#[derive(Clone)]
+pub struct Translation {
+    translate: Arc<Translate>,
+    events: Option<Arc<str>>,
+}
+
+type Translate = dyn Fn(&[u8]) -> Result<Reviewed, Unclear> + Send + Sync;
+
+impl Translation {
+    /// By this function. With `events`, the ids of events are told apart by that name.
+    pub fn new(
+        translate: impl Fn(&[u8]) -> Result<Reviewed, Unclear> + Send + Sync + 'static,
+        events: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            translate: Arc::new(translate),
+            events,
+        }
+    }
+}
+
+impl fmt::Debug for Translation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Translation").finish_non_exhaustive()
+    }
 }
 
 /// What becomes of one message.
@@ -33,6 +66,16 @@ pub enum Reviewed {
     Replaced(Vec<u8>),
     /// It does not go on.
     Dropped,
+}
+
+impl Reviewed {
+    /// This, or what an earlier stage has made of the message where this one kept it.
+    fn or(self, earlier: Self) -> Self {
+        match self {
+            Self::Kept => earlier,
+            Self::Replaced(_) | Self::Dropped => self,
+        }
+    }
 }
 
 /// Why an answer that has to be reviewed cannot be.
@@ -66,7 +109,29 @@ impl Review {
         let modern = matches!(era, Some(Era::Modern(_)));
         let due = asked.is_answered_by_lists() || (modern && asked.is_cacheable());
         let view = permit.view().filter(|_| due).cloned();
-        (view.is_some() || inspection.is_some()).then_some(Self { view, inspection })
+        (view.is_some() || inspection.is_some()).then_some(Self {
+            view,
+            inspection,
+            translation: None,
+        })
+    }
+
+    /// The same with a translation behind it.
+    pub fn then(review: Option<Self>, translation: Translation) -> Self {
+        let (view, inspection) = match review {
+            Some(review) => (review.view, review.inspection),
+            None => (None, None),
+        };
+        Self {
+            view,
+            inspection,
+            translation: Some(translation),
+        }
+    }
+
+    /// The name that the ids of events get.
+    pub fn events(&self) -> Option<&str> {
+        self.translation.as_ref()?.events.as_deref()
     }
 
     /// By guardrails alone.
@@ -75,6 +140,7 @@ impl Review {
         Self {
             view: None,
             inspection: Some(Inspection::by(guardrails)),
+            translation: None,
         }
     }
 
@@ -98,14 +164,30 @@ impl Review {
             Reviewed::Replaced(json) => json,
             Reviewed::Dropped => return Ok(inspected),
         };
-        let Some(view) = &self.view else {
-            return Ok(inspected);
+        let seen = match &self.view {
+            Some(view) => view_of(view, left)?.or(inspected),
+            None => inspected,
         };
-        let shown = listing::filter(left, |entry| view.shows(entry));
-        Ok(match shown.map_err(Unreviewable::Unclear)? {
-            Shown::Whole => inspected,
-            Shown::Part(json) => Reviewed::Replaced(json),
-            Shown::Nothing => Reviewed::Dropped,
+        let left: &[u8] = match &seen {
+            Reviewed::Kept => json,
+            Reviewed::Replaced(json) => json,
+            Reviewed::Dropped => return Ok(seen),
+        };
+        Ok(match &self.translation {
+            Some(translation) => (translation.translate)(left)
+                .map_err(Unreviewable::Unclear)?
+                .or(seen),
+            None => seen,
         })
     }
+}
+
+/// What one caller may see of a message.
+fn view_of(view: &View, json: &[u8]) -> Result<Reviewed, Refusal> {
+    let shown = listing::filter(json, |entry| view.shows(entry));
+    Ok(match shown.map_err(Unreviewable::Unclear)? {
+        Shown::Whole => Reviewed::Kept,
+        Shown::Part(json) => Reviewed::Replaced(json),
+        Shown::Nothing => Reviewed::Dropped,
+    })
 }

@@ -46,6 +46,8 @@ pub struct Reply {
     pub endless: bool,
     /// What the answer has to pass; `None` where it goes through untouched.
     pub review: Option<Review>,
+    /// Whether the answer tells the client the session's id.
+    pub names_session: bool,
     /// What can be learned from the answer.
     pub lesson: Option<Lesson>,
     /// What the answer is compared with.
@@ -65,6 +67,7 @@ pub async fn identify(
     // Where nobody has to prove anything, the message is read first, so that the refusal has its id.
     if let Some(server) = arriving.server
         && gateway.identity.is_known()
+        && !gateway.bundles.contains(server)
     {
         gateway.routes.find(server)?;
     }
@@ -91,6 +94,7 @@ pub async fn run(
     let Request {
         verb,
         server,
+        entrance,
         caller,
         headers,
         body,
@@ -101,7 +105,7 @@ pub async fn run(
         Verb::Get | Verb::Delete => None,
     };
     trail.read(call.as_ref(), verb);
-    let era = check_headers(call.as_ref(), &headers)?;
+    let era = era_of(call.as_ref(), &headers)?;
     trail.classified(era);
     let arguments = call.as_ref().and_then(arguments).unwrap_or_default();
     trail.argued(gateway.log.arguments(arguments));
@@ -113,9 +117,10 @@ pub async fn run(
     let asked = Asked::read(call.as_ref(), verb.as_str());
     let permit = policy::check(&gateway.policy, caller, server.name(), &asked)?;
     trail.permitted(&permit);
+    let place = (entrance.as_deref(), &**server.name());
     gateway
         .identity
-        .cover(permit.caller(), server.name(), asked.tool())?;
+        .cover(permit.caller(), place, asked.tool())?;
 
     let about = circumstances(call.as_ref(), era, &headers, client);
     let claim = routing::claim(server, &permit, &gateway.seals, about)?;
@@ -219,7 +224,8 @@ pub async fn run(
     );
     let exchange = sent.await?;
     trail.answering(&exchange);
-    if exchange.status() == StatusCode::UNAUTHORIZED && gateway.identity.is_known() {
+    let shown = gateway.identity.is_known() || own.credential.is_some();
+    if exchange.status() == StatusCode::UNAUTHORIZED && shown {
         // It is the gateway that the server does not accept; a caller's token is not at fault.
         gateway.credentials.forget(server.name(), caller).await;
         return Err(Refusal::Rejected);
@@ -229,6 +235,7 @@ pub async fn run(
         cancellable: terms.cancellable,
         endless: terms.endless,
         review,
+        names_session: true,
         lesson,
         original,
     })
@@ -262,10 +269,11 @@ async fn screen(
     Ok(screened)
 }
 
-fn check_headers(
-    call: Option<&Frame<'_>>,
-    headers: &http::HeaderMap,
-) -> Result<Option<Era>, Refusal> {
+/// The era of a message, or of a request without one, whose headers go with it.
+///
+/// # Errors
+/// [`Refusal::Session`] and [`Refusal::Mismatch`].
+pub fn era_of(call: Option<&Frame<'_>>, headers: &http::HeaderMap) -> Result<Option<Era>, Refusal> {
     let mut ids = headers.get_all(&SESSION_ID).iter();
     let valid = ids.next().is_none_or(|id| session::is_valid(id.as_bytes()));
     // Of two, the record and the server could mean different ones.

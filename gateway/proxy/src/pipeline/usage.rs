@@ -145,7 +145,7 @@ fn column(count: Count) -> u32 {
 }
 
 /// The tenant that a caller's token names; empty where it names none.
-pub(super) fn tenant<'a>(gateway: &Gateway, caller: &'a Caller) -> &'a str {
+pub fn tenant<'a>(gateway: &Gateway, caller: &'a Caller) -> &'a str {
     let claim = gateway.tenant_claim.as_deref();
     claim
         .and_then(|claim| caller.claims().get(claim)?.as_str())

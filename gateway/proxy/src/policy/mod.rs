@@ -8,6 +8,7 @@
 //! Lists are filtered by the same tables, so that a caller sees what it may use.
 
 mod asked;
+mod beginnings;
 mod condition;
 mod decide;
 mod explain;
@@ -20,8 +21,9 @@ mod template;
 mod uri;
 mod who;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use gantry_mcp::listing::List;
 
 pub use asked::{Asked, Object};

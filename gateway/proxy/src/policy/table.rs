@@ -1,8 +1,9 @@
 //! What rules say about names: a table for each server and kind of thing.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::{
+    beginnings::Beginnings,
     rules::{Effect, Effects},
     uri,
 };
@@ -77,16 +78,7 @@ impl ServerTable {
 #[derive(Debug, Default)]
 struct Names {
     whole: HashMap<Box<str>, Effects>,
-    globs: Vec<Node>,
-}
-
-/// A place in the tree of beginnings.
-#[derive(Debug, Default)]
-struct Node {
-    /// Where each next byte leads, in the order of bytes.
-    next: Vec<(u8, usize)>,
-    /// Globs whose text before the first `*` ends here.
-    globs: Vec<(Glob, Effects)>,
+    globs: Beginnings,
 }
 
 impl Names {
@@ -95,56 +87,23 @@ impl Names {
             let entry = self.whole.entry(glob.as_str().into()).or_default();
             return entry.add(effect, rule);
         }
-        if self.globs.is_empty() {
-            self.globs.push(Node::default());
-        }
-        let mut at = 0;
-        for byte in glob.prefix().bytes() {
-            at = self.step(at, byte);
-        }
-        if let Some(node) = self.globs.get_mut(at) {
-            let known = node.globs.iter_mut().find(|(known, _)| known == glob);
-            match known {
-                Some((_, effects)) => effects.add(effect, rule),
-                None => {
-                    let mut effects = Effects::default();
-                    effects.add(effect, rule);
-                    node.globs.push((glob.clone(), effects));
-                }
-            }
-        }
-    }
-
-    /// The node behind `at` for `byte`, which is made if there is none.
-    fn step(&mut self, at: usize, byte: u8) -> usize {
-        let fresh = self.globs.len();
-        let Some(node) = self.globs.get_mut(at) else {
-            return at;
-        };
-        match node.next.binary_search_by_key(&byte, |(byte, _)| *byte) {
-            Ok(place) => node.next.get(place).map_or(at, |(_, to)| *to),
-            Err(place) => {
-                node.next.insert(place, (byte, fresh));
-                self.globs.push(Node::default());
-                fresh
+        let globs = self.globs.at(glob.prefix());
+        match globs.iter_mut().find(|(known, _)| known == glob) {
+            Some((_, effects)) => effects.add(effect, rule),
+            None => {
+                let mut effects = Effects::default();
+                effects.add(effect, rule);
+                globs.push((glob.clone(), effects));
             }
         }
     }
 
     fn find<'a>(&'a self, name: &str, found: &mut Vec<&'a Effects>) {
         found.extend(self.whole.get(name));
-        let mut bytes = name.bytes();
-        let mut node = self.globs.first();
-        while let Some(here) = node {
-            let matching = here.globs.iter().filter(|(glob, _)| glob.matches(name));
-            found.extend(matching.map(|(_, effects)| effects));
-            node = bytes.next().and_then(|byte| {
-                let place = here
-                    .next
-                    .binary_search_by_key(&byte, |(byte, _)| *byte)
-                    .ok()?;
-                self.globs.get(here.next.get(place)?.1)
-            });
-        }
+        self.globs.find(name, |(glob, effects)| {
+            if glob.matches(name) {
+                found.push(effects);
+            }
+        });
     }
 }

@@ -3,8 +3,7 @@
 //! Each rule is filed under the values of one of its attributes, so that a caller finds its rules by
 //! what it is: rules about others are never looked at, however many there are.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use serde_json::{Map, Value};
 
 use crate::config::AccessRule;

@@ -21,6 +21,9 @@ const SERVER_ID_BYTES_MAX: usize = 1024;
 /// The layout of what is sealed. Another layout gets another number.
 const LAYOUT: u8 = 1;
 
+/// Of what is sealed that is no session of a server.
+const CONTENT_LAYOUT: u8 = 2;
+
 /// One session, as its sealed id describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -107,6 +110,33 @@ impl Seals {
         HeaderValue::try_from(URL_SAFE_NO_PAD.encode(sealed)).ok()
     }
 
+    /// Seals any text that was made at `now_s`, to be given out and to come back; `None` without keys.
+    pub fn close(
+        &self,
+        binding: Binding,
+        content: &[u8],
+        now_s: u64,
+        nonce: [u8; NONCE_LEN],
+    ) -> Option<String> {
+        let mut text = vec![CONTENT_LAYOUT];
+        text.extend(now_s.to_le_bytes());
+        text.extend(content);
+        let key = self.keys.first()?;
+        let sealing = Nonce::assume_unique_for_key(nonce);
+        key.seal_in_place_append_tag(sealing, Aad::from(binding.0), &mut text)
+            .ok()?;
+        Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
+    }
+
+    /// What [`Seals::close`] sealed under this binding, as long as its lifetime lasts.
+    pub fn disclose(&self, binding: Binding, sealed: &[u8], now_s: u64) -> Option<Vec<u8>> {
+        let text = self.text(binding, sealed).ok()?;
+        let rest = text.strip_prefix(&[CONTENT_LAYOUT])?;
+        let (made_s, content) = rest.split_first_chunk()?;
+        let age_s = now_s.saturating_sub(u64::from_le_bytes(*made_s));
+        (age_s <= self.lifetime.as_secs()).then(|| content.to_vec())
+    }
+
     /// Opens an id that a client presents at `now_s`.
     ///
     /// # Errors
@@ -117,9 +147,19 @@ impl Seals {
         client_id: &HeaderValue,
         now_s: u64,
     ) -> Result<Session, UnknownSession> {
-        let sealed = URL_SAFE_NO_PAD
-            .decode(client_id.as_bytes())
-            .map_err(|_| UnknownSession)?;
+        let text = self.text(binding, client_id.as_bytes())?;
+        let (session, opened_s) = read(&text, client_id).ok_or(UnknownSession)?;
+        if now_s.saturating_sub(opened_s) > self.lifetime.as_secs() {
+            return Err(UnknownSession);
+        }
+        Ok(session)
+    }
+}
+
+impl Seals {
+    /// What is under a seal, whatever it is.
+    fn text(&self, binding: Binding, sealed: &[u8]) -> Result<Vec<u8>, UnknownSession> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| UnknownSession)?;
         let (nonce, sealed) = sealed
             .split_first_chunk::<NONCE_LEN>()
             .ok_or(UnknownSession)?;
@@ -129,12 +169,7 @@ impl Seals {
             let opened = key.open_in_place(nonce, Aad::from(binding.0), &mut text);
             opened.ok().map(|text| text.to_vec())
         });
-        let text = text.ok_or(UnknownSession)?;
-        let (session, opened_s) = read(&text, client_id).ok_or(UnknownSession)?;
-        if now_s.saturating_sub(opened_s) > self.lifetime.as_secs() {
-            return Err(UnknownSession);
-        }
-        Ok(session)
+        text.ok_or(UnknownSession)
     }
 }
 
@@ -221,6 +256,24 @@ mod tests {
             let made_up = HeaderValue::from_str(made_up).unwrap();
             assert_eq!(seals.open(own, &made_up, NOW_S), Err(UnknownSession));
         }
+    }
+
+    #[test]
+    fn content_is_the_same_to_its_caller_in_its_time_and_nothing_to_others() {
+        let seals = seals(&["first"]);
+        let own = Binding::new("cursor", "ada", None);
+        let closed = seals.close(own, b"content", NOW_S, [7; NONCE_LEN]).unwrap();
+        let closed = closed.as_bytes();
+        let opened = seals.disclose(own, closed, NOW_S + 3600);
+        assert_eq!(opened.as_deref(), Some(b"content".as_slice()));
+        assert_eq!(seals.disclose(own, closed, NOW_S + 3601), None);
+        let other = Binding::new("cursor", "eve", None);
+        assert_eq!(seals.disclose(other, closed, NOW_S), None);
+        // One kind of seal is not taken for the other.
+        let id = HeaderValue::from_bytes(closed).unwrap();
+        assert_eq!(seals.open(own, &id, NOW_S), Err(UnknownSession));
+        let session = sealed(&seals, own, "session-1");
+        assert_eq!(seals.disclose(own, session.as_bytes(), NOW_S), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gantry_analytics::record::AuthMethod;
+use gantry_analytics::record::{AuthMethod, Transport};
 use http::HeaderMap;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    config::{self, Balance, Pin, Pinned},
+    config::{self, Balance, Pin, Pinned, Source},
 };
 
 /// How long an exchange with a server may take.
@@ -52,7 +52,10 @@ impl Server {
         let versions: Vec<Version> = config
             .versions
             .iter()
-            .map(|version| Version::new(&version.name, version.weight, known(&version.name)))
+            .map(|version| {
+                let transport = transport(&version.source);
+                Version::new(&version.name, version.weight, known(&version.name)).over(transport)
+            })
             .collect();
         let at = |name: &str| {
             versions
@@ -192,6 +195,13 @@ impl Server {
     pub(super) fn mirror(&self, random: u64) -> Option<usize> {
         let (version, percent) = self.mirror?;
         (random % 100 < u64::from(percent)).then_some(version)
+    }
+}
+
+fn transport(source: &Source) -> Transport {
+    match source {
+        Source::Network => Transport::StreamableHttp,
+        Source::Rest(_) => Transport::Rest,
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use gantry_analytics::record::Transport;
 use sha2::{Digest, Sha256};
 
 /// Tools of one version whose annotations are kept.
@@ -23,6 +24,7 @@ pub struct Version {
     name: Arc<str>,
     weight: u32,
     salt: u64,
+    transport: Transport,
     withdrawn: Arc<AtomicBool>,
     learned: Arc<RwLock<Learned>>,
 }
@@ -56,10 +58,21 @@ impl Version {
             name: name.into(),
             weight,
             salt: hash(&[b"version", name.as_bytes()]),
+            transport: Transport::StreamableHttp,
             // Another weight is the operator's word, and the watch begins anew.
             withdrawn: withdrawn.unwrap_or_default(),
             learned: previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.learned)),
         }
+    }
+
+    /// The same version, reached by another transport.
+    pub(super) fn over(self, transport: Transport) -> Self {
+        Self { transport, ..self }
+    }
+
+    /// By what its calls reach it.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Its name in the configuration; empty for the only version of a server that has no versions.

@@ -25,13 +25,16 @@ use super::{
 };
 use crate::{
     auth::Arriving,
+    federation::{self, Fronts, Outcome, Place},
     pipeline::{self, Ending, Gateway, Refusal, Request, Trail, settle},
     upstream::Failed,
 };
 
 /// One configuration as the data listener uses it.
 pub(super) struct Snapshot {
-    pub gateway: Gateway,
+    pub gateway: Arc<Gateway>,
+    /// The endpoints of several servers.
+    pub fronts: Arc<Fronts>,
     pub door: Door,
     /// For the bodies of requests.
     pub memory: Memory,
@@ -106,9 +109,10 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     let snapshot = Arc::clone(&ctx.snapshot);
     let Snapshot {
         gateway,
+        fronts,
         door,
         memory,
-        ..
+        stop,
     } = snapshot.as_ref();
     if is_preflight(session, door) {
         let _ = refuse::preflight(session).await;
@@ -123,10 +127,19 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     let trail = ctx.trail.insert(Trail::begin(client, &head.headers));
     // Known from the path already, so that a request which cannot be read is still recorded
     // under its server.
-    let server = inbound::server_name(head.uri.path()).unwrap_or_default();
-    if let Ok(server) = gateway.routes.find(server) {
-        trail.addressed(server);
+    let entrance = inbound::server_name(head.uri.path());
+    let front = fronts.at(entrance);
+    match (gateway.routes.find(entrance.unwrap_or_default()), front) {
+        (Ok(server), _) => trail.addressed(server),
+        (Err(_), Some(front)) => trail.fronted(front.name()),
+        (Err(_), None) => {}
     }
+    let place = front.map(|front| Place {
+        gateway: Arc::clone(gateway),
+        fronts: Arc::clone(fronts),
+        front: Arc::clone(front),
+        stop: stop.clone(),
+    });
     let mut reserved = Reserved::default();
     let room = Room {
         memory,
@@ -134,17 +147,37 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
     };
     let refused = match receive(session, gateway, door, room, trail).await {
         Ok(request) => {
-            let _in_flight = gateway.metrics.in_flight(&request.server);
             let departure = connection::departure(session);
-            match pipeline::run(gateway, request, trail, departure).await {
-                Ok(reply) => outbound::deliver(session, gateway, &mut ctx.trail, reply).await,
-                Err(refusal) => Err(refusal),
-            }
+            let outcome = match place {
+                Some(place) => {
+                    let _in_flight = gateway.metrics.in_flight(place.front.name());
+                    federation::run(place, request, trail, departure).await
+                }
+                None => {
+                    let _in_flight = gateway.metrics.in_flight(&request.server);
+                    let reply = pipeline::run(gateway, request, trail, departure).await;
+                    reply.map(|reply| Outcome::Reply(Box::new(reply)))
+                }
+            };
+            answer_with(session, gateway, &mut ctx.trail, outcome).await
         }
         Err(refusal) => Err(refusal),
     };
     if let Err(refusal) = refused {
         refuse_call(session, ctx, refusal).await;
+    }
+}
+
+async fn answer_with(
+    session: &mut ServerSession,
+    gateway: &Gateway,
+    trail: &mut Option<Trail>,
+    outcome: Result<Outcome, Refusal>,
+) -> Result<(), Refusal> {
+    match outcome? {
+        Outcome::Reply(reply) => outbound::deliver(session, gateway, trail, *reply).await,
+        Outcome::Own(own) => outbound::give(session, gateway, trail, own).await,
+        Outcome::Stream(stream) => outbound::stream(session, gateway, trail, stream).await,
     }
 }
 

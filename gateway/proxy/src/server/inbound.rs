@@ -77,9 +77,8 @@ pub(super) async fn read(
 ) -> Result<Request, Refusal> {
     let client = client_ip(session);
     let head = session.req_header();
-    let server = server_name(head.uri.path())
-        .ok_or(Refusal::Path)?
-        .to_owned();
+    // At the endpoint of all servers it is the message that says which one it is for.
+    let entrance = server_name(head.uri.path()).map(str::to_owned);
     let verb = verb(&head.method)?;
     let headers = head.headers.clone();
     let body = match verb {
@@ -96,7 +95,8 @@ pub(super) async fn read(
     trail.received(body.len());
     Ok(Request {
         verb,
-        server,
+        server: entrance.clone().unwrap_or_default(),
+        entrance,
         caller,
         headers,
         body,

@@ -39,6 +39,7 @@ use crate::{
     admin,
     auth::{Fetcher, FetcherError},
     config::{Checked, OtlpProtocol, Secret},
+    federation::Fronts,
     limits::Ledger,
     pipeline::{Capture, CaptureError, CompileError, Gateway, Lasting},
     telemetry::{
@@ -157,6 +158,7 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
     let lasting = Lasting {
         upstream: Arc::new(Upstream::default()),
         fetcher: Fetcher::start()?,
+        local: Arc::default(),
         ledger: Arc::clone(&ledger),
         log: log.clone(),
         metrics: Arc::clone(&metrics),
@@ -164,16 +166,19 @@ pub fn serve(path: &Path, config: &Checked, takes_over: bool) -> Result<(), Serv
         capture,
         session_key: session_key::keep(&config.audit.spool.dir).map_err(ServeError::SessionKey)?,
     };
-    let gateway = Gateway::compile(config, lasting.clone(), None)?;
     let starting = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let services = starting.block_on(lasting.local.open(config));
+    let services = services.map_err(CompileError::from)?;
+    let gateway = Gateway::compile(config, &services, lasting.clone(), None)?;
     // The first call must find endpoints.
     starting.block_on(gateway.pools.refresh());
 
     let (stop, stopped) = watch::channel(false);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
-        gateway,
+        gateway: Arc::new(gateway),
+        fronts: Arc::new(Fronts::compile(config, None)),
         door: Door::compile(&config.listen),
         memory: Memory::new(config.requests.memory_bytes_max),
         stop: stopped,

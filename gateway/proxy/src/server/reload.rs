@@ -24,7 +24,8 @@ use tokio::{
 use super::{certificates::Certificates, hooks::Snapshot, origin::Door};
 use crate::{
     admin,
-    config::{self, Checked, Faults, ListenTls},
+    config::{self, Checked, Faults, ListenTls, Source, Spec},
+    federation::Fronts,
     pipeline::{CompileError, Gateway, Lasting},
 };
 
@@ -115,7 +116,10 @@ impl Reloader {
             return Err(ReloadError::Fixed(fixed));
         }
         let current = self.snapshot.load_full();
-        let gateway = Gateway::compile(&config, self.lasting.clone(), Some(&current.gateway))?;
+        let services = self.lasting.local.open(&config).await;
+        let services = services.map_err(CompileError::from)?;
+        let lasting = self.lasting.clone();
+        let gateway = Gateway::compile(&config, &services, lasting, Some(&current.gateway))?;
         if let (Some(certificates), Some(tls)) = (&self.certificates, &config.listen.tls) {
             certificates.read(tls).map_err(ReloadError::Certificates)?;
         }
@@ -123,7 +127,8 @@ impl Reloader {
         gateway.pools.refresh().await;
         gateway.pools.settle(&config);
         self.snapshot.store(Arc::new(Snapshot {
-            gateway,
+            gateway: Arc::new(gateway),
+            fronts: Arc::new(Fronts::compile(&config, Some(&current.fronts))),
             door: Door::compile(&config.listen),
             memory: current.memory.clone(),
             stop: current.stop.clone(),
@@ -193,7 +198,7 @@ fn client_authorities(config: &Checked) -> Option<&config::Certificates> {
     config.auth.as_ref()?.certificates.as_ref()
 }
 
-/// Reloads on SIGHUP and when the file, or a certificate of the listener, has changed.
+/// Reloads on SIGHUP and when the file, a certificate of the listener, or the description of an API has changed.
 pub(super) struct Watching {
     reloader: Arc<Reloader>,
     /// The files as they looked when the process began: what changes while it starts counts too.
@@ -252,6 +257,22 @@ fn files(reloader: &Reloader) -> Vec<PathBuf> {
     let certificate = pairs.flat_map(|(cert, key)| [cert.to_owned(), key.to_owned()]);
     std::iter::once(reloader.path.clone())
         .chain(certificate)
+        .chain(descriptions(&reloader.state.config()))
+        .collect()
+}
+
+/// The files that describe REST APIs.
+fn descriptions(config: &Checked) -> Vec<PathBuf> {
+    let versions = config.servers.iter().flat_map(|server| &server.versions);
+    let path = |source: &Source| match source {
+        Source::Rest(rest) => match &rest.spec {
+            Spec::File { path, .. } => Some(path.clone()),
+            Spec::Url(_) => None,
+        },
+        Source::Network => None,
+    };
+    versions
+        .filter_map(|version| path(&version.source))
         .collect()
 }
 

@@ -52,12 +52,13 @@ pub enum Family {
     Shed,
     CanaryWithdrawn,
     Mirrored,
+    LeftOut,
     Overflow,
 }
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
@@ -103,6 +104,7 @@ impl Family {
         Self::Shed,
         Self::CanaryWithdrawn,
         Self::Mirrored,
+        Self::LeftOut,
         Self::Overflow,
     ];
 
@@ -164,6 +166,7 @@ impl Family {
             Self::Shed => ("mcp_gateway_shed_total", "Calls and connections that were refused for want of room."),
             Self::CanaryWithdrawn => ("mcp_gateway_canary_withdrawn", "Whether the watch has set a version's weight to 0."),
             Self::Mirrored => ("mcp_gateway_mirrored_calls_total", "Copied calls by whether they were answered alike."),
+            Self::LeftOut => ("mcp_gateway_left_out_total", "Servers whose part is missing in an answer that was put together of several, by reason."),
             Self::Overflow => ("mcp_gateway_metrics_overflow_total", "Observations counted under __other__ because a label was full."),
         }
     }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::endpoint::{Endpoint, States};
+use crate::local::Place;
 
 /// The most addresses that one name may add: a hostile or broken resolver cannot fill memory.
 const ADDRESSES_PER_NAME_MAX: usize = 64;
@@ -25,12 +26,17 @@ const ADDRESSES_PER_NAME_MAX: usize = 64;
 /// The longest that a name may take to resolve.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How the record and the metrics name the endpoint of a server within this process.
+const LOCAL: &str = "local";
+
 /// One URL of a server, and how to reach any address behind its name.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub url: Url,
     /// Everything about the peer but its address.
     pub template: HttpPeer,
+    /// Where it is a server of this process. It lives for as long as it is held here.
+    pub local: Option<Place>,
 }
 
 /// The addresses that each name had last: a name that does not resolve keeps them, also across
@@ -87,11 +93,16 @@ impl Resolver {
     fn backend(&self, origin: &Origin, address: SocketAddr) -> Backend {
         let mut peer = origin.template.clone();
         peer._address = PingoraAddr::Inet(address);
-        let label: Arc<str> = Arc::from(address.to_string());
+        let label: Arc<str> = match &origin.local {
+            // Its port is another one each time.
+            Some(_) => LOCAL.into(),
+            None => Arc::from(address.to_string()),
+        };
         let mut ext = Extensions::new();
         ext.insert(Arc::new(Endpoint {
             address,
             url: origin.url.clone(),
+            key: origin.local.as_ref().map(|place| place.key.clone()),
             peer,
             state: self.states.of(address, &label),
             label,

@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use http::HeaderValue;
 use pingora_core::upstreams::peer::HttpPeer;
 use url::Url;
 
@@ -22,6 +23,8 @@ use crate::{config::Health, telemetry::metrics::Metrics};
 pub(super) struct Endpoint {
     pub address: SocketAddr,
     pub url: Url,
+    /// What a server of this process is shown.
+    pub key: Option<HeaderValue>,
     pub peer: HttpPeer,
     /// As the record and the metrics name it.
     pub label: Arc<str>,

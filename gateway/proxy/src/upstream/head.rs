@@ -6,6 +6,8 @@ use pingora_core::Result;
 use pingora_http::RequestHeader;
 use url::Url;
 
+use crate::local::KEY;
+
 /// The three things that a client does at an MCP endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
@@ -40,7 +42,7 @@ impl Verb {
 /// hop-by-hop fields (RFC 9110 section 7.6.1), the client's credentials (an MCP server must not be
 /// given a token that was not issued for it), what a browser says about its page, and forwarding
 /// claims that the client could have invented.
-const NOT_FORWARDED: [HeaderName; 22] = [
+const NOT_FORWARDED: [HeaderName; 23] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -63,6 +65,7 @@ const NOT_FORWARDED: [HeaderName; 22] = [
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
+    KEY,
 ];
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -91,10 +94,11 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Builds the request head for `url` from headers that [`strip`] has gone over.
+/// Builds the request head for `url` from headers that [`strip`] has gone over; `key` is for a server of this process.
 pub(super) fn build(
     verb: Verb,
     url: &Url,
+    key: Option<&HeaderValue>,
     headers: &HeaderMap,
     body: &Bytes,
     own: &OwnHeaders,
@@ -114,6 +118,9 @@ pub(super) fn build(
     request.append_header(header::VIA, VIA)?;
     if let Some(traceparent) = traceparent {
         request.insert_header(TRACEPARENT, traceparent)?;
+    }
+    if let Some(key) = key {
+        request.insert_header(KEY, key.clone())?;
     }
     if let Some((name, value)) = &own.credential {
         request.insert_header(name.clone(), value.clone())?;
@@ -178,6 +185,7 @@ mod tests {
         let built = build(
             Verb::Post,
             &url,
+            None,
             &HeaderMap::new(),
             &Bytes::from("{}"),
             &own,

@@ -20,7 +20,7 @@ mod send;
 mod transmit;
 mod tries;
 
-pub use answer::{format, is_encoded};
+pub use answer::{format, is_encoded, is_session_unknown};
 pub use exchange::{Copy, Exchange};
 pub use failed::Failed;
 pub use head::{OwnHeaders, Verb};

@@ -123,6 +123,13 @@ pub(super) fn template(server: &config::Server, url: &Url, trust: &Trust) -> Htt
     peer
 }
 
+/// The peer of a server of this process, which speaks plain HTTP/1.1 whatever `server` says about what lies behind it.
+pub(super) fn local(server: &config::Server, url: &Url, trust: &Trust) -> HttpPeer {
+    let mut peer = template(server, url, trust);
+    peer.options.alpn = ALPN::H1;
+    peer
+}
+
 /// The name that a certificate must have: an IPv6 address without its brackets.
 fn host(url: &Url) -> String {
     match url.host() {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     config::{self, Checked},
+    local::Services,
     routing::Target,
     telemetry::metrics::Metrics,
 };
@@ -59,12 +60,13 @@ pub struct Pools {
 
 impl Pools {
     /// Builds the pools of a checked configuration. They hold no address before [`Pools::refresh`].
-    /// What `previous` knows of endpoints and holds of room is carried on.
+    /// What `previous` knows of endpoints and holds of room is carried on, and `services` are held.
     ///
     /// # Errors
     /// [`PoolError`] when a file that a server names has become unreadable.
     pub fn compile(
         config: &Checked,
+        services: &Services,
         metrics: &Arc<Metrics>,
         previous: Option<&Self>,
     ) -> Result<Self, PoolError> {
@@ -72,7 +74,7 @@ impl Pools {
         let mut servers = HashMap::with_capacity(config.servers.len());
         for server in &config.servers {
             let before = previous.and_then(|pools| pools.servers.get(server.name.as_str()));
-            let serving = Serving::new(server, &names, metrics, before)?;
+            let serving = Serving::new(server, services, &names, metrics, before)?;
             servers.insert(Arc::clone(&serving.name), serving);
         }
         Ok(Self { servers, names })
@@ -132,6 +134,7 @@ impl Pools {
 impl Serving {
     fn new(
         config: &config::Server,
+        services: &Services,
         names: &Arc<Names>,
         metrics: &Arc<Metrics>,
         before: Option<&Self>,
@@ -143,16 +146,23 @@ impl Serving {
         })?;
         let pool = |version: &config::Version| {
             let before = before.and_then(|serving| serving.version(&version.name));
-            let origin = |url| Origin {
-                url: url::Url::clone(url),
+            let place = services.place(&config.name, &version.name);
+            let remote = version.urls.iter().map(|url| Origin {
+                url: url.clone(),
                 template: peer::template(config, url, &trust),
-            };
+                local: None,
+            });
+            let local = place.map(|place| Origin {
+                url: place.url.clone(),
+                template: peer::local(config, &place.url, &trust),
+                local: Some(place.clone()),
+            });
             let states = before.map_or_else(
                 || Arc::new(States::new(&config.name, &version.name, metrics)),
                 |pool| Arc::clone(pool.states()),
             );
             let resolver = Resolver {
-                origins: version.urls.iter().map(origin).collect(),
+                origins: remote.chain(local).collect(),
                 names: Arc::clone(names),
                 states,
             };

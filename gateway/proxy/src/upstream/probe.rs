@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     config::{Check, Health},
+    local::KEY,
     routing::SESSION_ID,
 };
 
@@ -196,6 +197,9 @@ impl Prober {
         request.insert_header(header::HOST, host)?;
         for (name, value) in &headers {
             request.append_header(name, value)?;
+        }
+        if let Some(key) = &endpoint.key {
+            request.insert_header(KEY, key.clone())?;
         }
         if posts {
             request.insert_header(header::CONTENT_LENGTH, body.len())?;

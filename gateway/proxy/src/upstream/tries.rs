@@ -176,14 +176,12 @@ impl Call<'_> {
             endpoint: endpoint.address,
             source,
         })?;
-        let (verb, url) = (self.terms.verb, &endpoint.url);
-        let request =
-            head::build(verb, url, &self.headers, &self.body, self.own).map_err(|source| {
-                Failed::Request {
-                    server: self.server(),
-                    source,
-                }
-            })?;
+        let (verb, url, key) = (self.terms.verb, &endpoint.url, endpoint.key.as_ref());
+        let request = head::build(verb, url, key, &self.headers, &self.body, self.own);
+        let request = request.map_err(|source| Failed::Request {
+            server: self.server(),
+            source,
+        })?;
         *sent = true;
         let (session, written) = transmit(session, verb, request, self.body.clone()).await;
         let mut answering = Answering {

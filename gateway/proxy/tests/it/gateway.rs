@@ -28,6 +28,21 @@ impl Gateway {
 
     /// As [`Gateway::start`], with what `listen` holds beside its address.
     pub(crate) fn listening(rest: &str, listen: &str, scheme: &'static str) -> Self {
+        let mut gateway = Self::configured(rest, listen, scheme);
+        gateway.restart();
+        gateway
+    }
+
+    /// What a gateway logs that refuses to start with this configuration.
+    pub(crate) fn refused(rest: &str) -> String {
+        let gateway = Self::configured(rest, "", "http");
+        let status = gateway.command().status().unwrap();
+        let log = gateway.log();
+        assert!(!status.success(), "{log}");
+        log
+    }
+
+    fn configured(rest: &str, listen: &str, scheme: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, admin) = (free_address(), free_address());
         let plain = if rest.contains("\nadmin: ") {
@@ -40,15 +55,13 @@ impl Gateway {
             .replace("ADDRESS", &address.to_string())
             .replace("ADMIN", &admin.to_string());
         std::fs::write(folder.path().join("gantry.yaml"), text).unwrap();
-        let mut gateway = Self {
+        Self {
             process: None,
             address,
             admin,
             folder,
             scheme,
-        };
-        gateway.restart();
-        gateway
+        }
     }
 
     /// A gateway in front of one server called `server`, without ClickHouse.

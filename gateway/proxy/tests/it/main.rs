@@ -30,6 +30,7 @@ mod proxying;
 mod raw;
 mod records;
 mod redis;
+mod rest;
 mod streams;
 mod tokens;
 mod torture;

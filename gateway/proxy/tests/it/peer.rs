@@ -175,6 +175,20 @@ pub(crate) fn changing_server(port: u16, description: &str, answer: &str) -> Pro
     Process::listening(&mut command)
 }
 
+/// PyPI `httpbin`, a REST service.
+pub(crate) fn httpbin() -> Process {
+    let mut command = std::process::Command::new(python());
+    command.arg(workspace().join("xtask/peers/httpbin_server.py"));
+    Process::listening(&mut command)
+}
+
+/// A REST service that answers only those who come with a token of `issuer`.
+pub(crate) fn orders_api(issuer: &str) -> Process {
+    let mut command = std::process::Command::new(python());
+    command.arg(scripts().join("orders_api.py")).arg(issuer);
+    Process::listening(&mut command)
+}
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

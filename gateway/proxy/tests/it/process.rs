@@ -109,6 +109,29 @@ impl Process {
         line.trim().trim_end_matches(" kB").trim().parse().unwrap()
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The ports of IPv4 on which it listens (proc(5), `net/tcp`).
+    pub(crate) fn listens(&self) -> Vec<u16> {
+        let folder = format!("/proc/{}", self.child.id());
+        let open = std::fs::read_dir(format!("{folder}/fd")).unwrap();
+        let open: Vec<String> = open
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .map(|link| link.display().to_string())
+            .collect();
+        let table = std::fs::read_to_string(format!("{folder}/net/tcp")).unwrap();
+        let port = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let own = open.contains(&format!("socket:[{}]", fields[9]));
+            let port = fields[1].rsplit(':').next().unwrap();
+            (own && fields[3] == "0A").then(|| u16::from_str_radix(port, 16).unwrap())
+        };
+        table.lines().skip(1).filter_map(port).collect()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         let (name, pid) = (format!("-{name}"), self.child.id().to_string());

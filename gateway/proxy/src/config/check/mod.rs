@@ -8,8 +8,10 @@ mod auth;
 mod capture;
 mod credentials;
 mod edge;
+mod federation;
 mod guardrails;
 mod limits;
+mod local;
 mod prices;
 mod servers;
 mod telemetry;
@@ -50,6 +52,8 @@ pub(super) fn check(
     let auth = checker.auth(raw, tls);
     let exchangeable = auth.as_ref().is_some_and(|auth| !auth.issuers.is_empty());
     let servers = checker.servers(&raw.servers, exchangeable);
+    let federation = checker.federation(&raw.federation);
+    let bundles = checker.bundles(raw);
     let access = checker.access(&raw.access, &raw.servers);
     let sessions = checker.sessions(&raw.sessions);
     let prices = raw
@@ -69,6 +73,8 @@ pub(super) fn check(
         admin: admin?,
         auth,
         servers,
+        federation,
+        bundles,
         access,
         sessions,
         limits,

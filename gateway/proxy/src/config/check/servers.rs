@@ -8,7 +8,7 @@ use url::Url;
 use super::Checker;
 use super::traffic::{self, Written};
 use crate::config::bounds::SERVER_NAME_BYTES_MAX;
-use crate::config::checked::{Protocol, Server, ServerTls, Timeouts};
+use crate::config::checked::{Protocol, Server, ServerTls, Source, Timeouts, Version};
 use crate::config::fault::{Path, Shown};
 use crate::config::raw;
 use crate::config::read::is_ambiguous_word;
@@ -62,9 +62,10 @@ impl Checker<'_> {
                 "`tls` with `https` only",
             );
         }
-        let urls = versions.iter().flat_map(|version| &version.urls);
+        let urls = versions.iter().flat_map(Version::addresses);
         let urls: Vec<Url> = urls.cloned().collect();
         let auth = self.server_auth(raw, &urls, exchangeable, path);
+        self.local_server(raw, &versions, path);
         Server {
             name: name.to_owned(),
             balance: traffic::balance(raw.balance),
@@ -94,10 +95,11 @@ impl Checker<'_> {
             tls,
             auth,
             audiences: raw.audiences.clone(),
+            tools: self.tools(&raw.tools, path),
         }
     }
 
-    fn server_name(&mut self, name: &str, path: &Path) {
+    pub(super) fn server_name(&mut self, name: &str, path: &Path) {
         let place = self.tree.place_of_key(path);
         let fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty()
@@ -119,7 +121,20 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn urls(&mut self, raw: Written<'_>, path: &Path) -> Vec<Url> {
+    /// Where a version of a server is, and what stands behind it.
+    pub(super) fn source(&mut self, raw: Written<'_>, path: &Path) -> (Vec<Url>, Source) {
+        let at = path.key("openapi");
+        let Some(openapi) = raw.openapi else {
+            return (self.urls(raw, path), Source::Network);
+        };
+        if raw.one.is_some() || raw.several.is_some() {
+            self.fault(&at, "both an URL and `openapi`", "one of the two");
+        }
+        let rest = self.rest(openapi, &at);
+        (Vec::new(), rest.map_or(Source::Network, Source::Rest))
+    }
+
+    fn urls(&mut self, raw: Written<'_>, path: &Path) -> Vec<Url> {
         let [one, several] = [path.key("url"), path.key("urls")];
         match (raw.one, raw.several) {
             (Some(_), Some(_)) => {
@@ -129,16 +144,16 @@ impl Checker<'_> {
             (Some(url), None) => self.url(url, &one).into_iter().collect(),
             (None, Some(urls)) => self.several_urls(urls, &several),
             (None, None) => {
-                let noted = [&one, &several]
+                let noted = [&one, &several, &path.key("openapi")]
                     .into_iter()
                     .any(|path| self.findings.touch(path));
-                if !noted && !self.findings.suggest(path, &["url", "urls"]) {
+                if !noted && !self.findings.suggest(path, &["url", "urls", "openapi"]) {
                     let place = self.tree.place_of_key(path);
                     self.findings.add(
                         place,
                         path,
                         "`url` is missing",
-                        "`url`, or `urls` with at least one",
+                        "`url`, `urls` with at least one, or `openapi`",
                     );
                 }
                 Vec::new()

@@ -9,6 +9,7 @@ use crate::config::checked::{
     Sessions, Version,
 };
 use crate::config::fault::{Path, Shown};
+use crate::config::raw::local::OpenApi;
 use crate::config::raw::traffic::{self as raw, RATIO, SHARE};
 use crate::config::{certificate, raw as shapes};
 
@@ -17,16 +18,18 @@ const NAME_FORM: &str = "1 to 64 of letters, digits, `.`, `_` and `-`";
 impl Checker<'_> {
     /// The versions of a server; of one without any, its only one, which has no name.
     pub(super) fn versions(&mut self, raw: &shapes::Server, path: &Path) -> Vec<Version> {
+        let written = Written::from(raw);
         let Some(versions) = &raw.versions else {
-            let urls = self.urls((&raw.url, &raw.urls).into(), path);
+            let (urls, source) = self.source(written, path);
             return vec![Version {
                 name: String::new(),
                 urls,
+                source,
                 weight: 1,
             }];
         };
         let at = path.key("versions");
-        if raw.url.is_some() || raw.urls.is_some() {
+        if written.is_anything() {
             self.fault(&at, "both an URL and `versions`", "one of the two");
         }
         let checked: Vec<Version> = versions
@@ -48,9 +51,11 @@ impl Checker<'_> {
             let what = format!("`{}` cannot name a version", Shown(name));
             self.findings.add(place, path, what, NAME_FORM);
         }
+        let (urls, source) = self.source(Written::from(raw), path);
         Version {
             name: name.to_owned(),
-            urls: self.urls((&raw.url, &raw.urls).into(), path),
+            urls,
+            source,
             weight: raw.weight,
         }
     }
@@ -287,20 +292,42 @@ pub(super) fn capacity(raw: &raw::Capacity) -> Capacity {
     }
 }
 
-/// Where the URLs of something stand in the file.
+/// What the file says of where a server, or a version of it, is.
+#[derive(Clone, Copy)]
 pub(super) struct Written<'a> {
     pub one: &'a Option<String>,
     pub several: &'a Option<Vec<String>>,
+    pub openapi: Option<&'a OpenApi>,
 }
 
-impl<'a> From<(&'a Option<String>, &'a Option<Vec<String>>)> for Written<'a> {
-    fn from((one, several): (&'a Option<String>, &'a Option<Vec<String>>)) -> Self {
-        Self { one, several }
+impl Written<'_> {
+    fn is_anything(self) -> bool {
+        self.one.is_some() || self.several.is_some() || self.openapi.is_some()
+    }
+}
+
+impl<'a> From<&'a shapes::Server> for Written<'a> {
+    fn from(raw: &'a shapes::Server) -> Self {
+        Self {
+            one: &raw.url,
+            several: &raw.urls,
+            openapi: raw.openapi.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a raw::Version> for Written<'a> {
+    fn from(raw: &'a raw::Version) -> Self {
+        Self {
+            one: &raw.url,
+            several: &raw.urls,
+            openapi: raw.openapi.as_ref(),
+        }
     }
 }
 
 /// Whether every URL is plain HTTP, so that nothing about TLS can apply.
 pub(super) fn all_plain(versions: &[Version]) -> bool {
-    let mut urls = versions.iter().flat_map(|version| &version.urls).peekable();
+    let mut urls = versions.iter().flat_map(Version::addresses).peekable();
     urls.peek().is_some() && urls.all(|url: &Url| url.scheme() == "http")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Source;
 use crate::config::Secret;
 
 /// One version of a server.
@@ -12,10 +13,22 @@ use crate::config::Secret;
 pub struct Version {
     /// `[A-Za-z0-9._-]{1,64}`; empty for a server that has no versions.
     pub name: String,
-    /// At least one. `http` or `https`, with a host, without user information or fragment.
+    /// At least one for a server on the network, else none. `http` or `https`, with a host, without user information or
+    /// fragment.
     pub urls: Vec<Url>,
+    pub source: Source,
     /// Beside the weights of the other versions, of which at least one is above 0.
     pub weight: u32,
+}
+
+impl Version {
+    /// The addresses to which its calls go in the end: those of a REST API, too.
+    pub fn addresses(&self) -> &[Url] {
+        match &self.source {
+            Source::Network => &self.urls,
+            Source::Rest(rest) => std::slice::from_ref(&rest.base_url),
+        }
+    }
 }
 
 /// Which endpoint of a version takes a call that belongs to none.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::local::OpenApi;
 use super::{FILE, URL};
 use crate::config::Secret;
 use crate::config::bounds;
@@ -15,7 +16,7 @@ pub(in crate::config) const RATIO: &str = "a ratio such as `2x` or `1.5x`";
 /// What a share looks like.
 pub(in crate::config) const SHARE: &str = "a share such as `20%`";
 
-/// One version of a server. It needs `url` or `urls`.
+/// One version of a server. It needs `url`, `urls` or `openapi`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Version {
@@ -25,6 +26,8 @@ pub(in crate::config) struct Version {
     /// The same version at several addresses, instead of `url`.
     #[schemars(extend("minItems" = 1, "maxItems" = bounds::URLS_MAX))]
     pub urls: Option<Vec<String>>,
+    /// A REST API that becomes an MCP server here, instead of `url`.
+    pub openapi: Option<OpenApi>,
     /// Its share of agents and of new sessions, beside the weights of the other versions. A version of weight 0 keeps
     /// the sessions it has and gets what is pinned to it.
     #[schemars(extend("minimum" = 0, "maximum" = bounds::WEIGHT_MAX))]
@@ -36,6 +39,7 @@ impl Default for Version {
         Self {
             url: None,
             urls: None,
+            openapi: None,
             weight: 1,
         }
     }

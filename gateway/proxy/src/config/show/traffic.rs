@@ -1,16 +1,15 @@
 //! How the effective configuration says where calls go.
 
-use super::{Page, shown_url};
+use super::{Page, local};
 use crate::config::checked::*;
 
 pub(super) fn versions(page: &mut Page, server: &Server) {
-    let urls = |version: &Version| version.urls.iter().map(shown_url).collect::<Vec<_>>();
     match server.versions.as_slice() {
-        [only] if only.name.is_empty() => page.list("urls", &urls(only)),
+        [only] if only.name.is_empty() => local::source(page, only),
         several => page.map("versions", |page| {
             for version in several {
                 page.map(&version.name, |page| {
-                    page.list("urls", &urls(version));
+                    local::source(page, version);
                     page.bare("weight", version.weight);
                 });
             }

@@ -6,6 +6,7 @@ servers:
   b: {url: "https://mcp.example.com/mcp?api_key=hunter2", protocol: http1, timeouts: {answer: 90s}, auth: {header: {value: "Bearer ${PASSWORD}"}}}
   "no": {urls: ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]}
   x: {url: "https://x/mcp?a=1", auth: {client_credentials: {token_url: "http://localhost:9400/token", client_id: gw, client_secret: "${PASSWORD}", scopes: [a, b]}}}
+  r: {openapi: {spec: "https://api/spec?key=1", base_url: "https://api/v1/", include: ["GET /*"], overrides: [{operation: a, hide: [b], fixed: {c: "007", d: "[1]"}, at: /x}, {operation: "tag:t", name: n, read_only: true}], limits: {output_bytes: 0}}}
   z: {url: "https://z/mcp", audiences: ["api://z"], auth: {token_exchange: {token_url: "https://idp/token", client_id: gw, client_secret: "${PASSWORD}", audience: z}}}
 auth:
   resource: https://GW.example.com/base/

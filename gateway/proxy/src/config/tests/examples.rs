@@ -30,7 +30,7 @@ fn examples() -> Vec<(String, String)> {
 #[test]
 fn every_example_is_valid() {
     let folder = tempfile::tempdir().unwrap();
-    write_certificates(folder.path());
+    write_files(folder.path());
     let examples = examples();
     let names: Vec<&str> = examples.iter().map(|(name, _)| name.as_str()).collect();
     for name in [
@@ -87,7 +87,7 @@ fn the_full_example_holds_every_key() {
 #[test]
 fn what_the_examples_mean() {
     let folder = tempfile::tempdir().unwrap();
-    write_certificates(folder.path());
+    write_files(folder.path());
     let read = |name: &str| {
         let text = std::fs::read_to_string(config_folder().join(name)).unwrap();
         parse_there(&text, folder.path(), &VARIABLES).unwrap()

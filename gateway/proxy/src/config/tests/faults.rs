@@ -171,6 +171,33 @@ fn servers() {
 }
 
 #[test]
+fn rest_apis() {
+    let folder = tempfile::tempdir().unwrap();
+    write_files(folder.path());
+    std::fs::write(folder.path().join("apis/old.yaml"), "swagger: 1.2").unwrap();
+    std::fs::write(folder.path().join("apis/torn.json"), "{\"openapi\": ").unwrap();
+    std::fs::write(
+        folder.path().join("apis/none.yaml"),
+        "openapi: 3.0.0\npaths: {}",
+    )
+    .unwrap();
+    check(
+        "rest_apis",
+        folder.path(),
+        &[
+            "servers: {a: {openapi: {}}}",
+            "servers: {a: {openapi: {spec: apis/gone.json, baseurl: http://a/}}}",
+            "servers: {a: {openapi: {spec: apis/old.yaml, base_url: a}}, b: {openapi: {spec: apis/torn.json, base_url: 'http://b/?x=1'}}}",
+            "servers: {a: {openapi: {spec: apis/none.yaml, base_url: http://a/}}}",
+            "servers: {a: {url: http://a/, openapi: {spec: apis/parcels.json, base_url: http://a/}}}",
+            "servers: {a: {openapi: {spec: apis/parcels.json, base_url: http://a/, include: [listParcel], exclude: ['GET /x'], overrides: [{operation: tag:x, at: items, keep: ['*']}]}}}",
+            "servers: {a: {openapi: {spec: apis/parcels.json, base_url: http://a/}, tls: {ca: tls/authority.pem, server_name: b}, health: {check: http}}}",
+            "servers: {a: {versions: {v1: {openapi: {spec: 'http://user:hunter2@a/', base_url: http://a/}}, v2: {url: http://a/, openapi: {spec: apis/parcels.json, base_url: http://a/}}}}}",
+        ],
+    );
+}
+
+#[test]
 fn audit_and_secrets() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("password"), "hunter2\n").unwrap();

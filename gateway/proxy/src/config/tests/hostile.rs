@@ -60,7 +60,7 @@ fn cut(text: &str, indent: &str) -> Vec<String> {
 #[test]
 fn any_prefix_and_any_changed_byte_is_answered() {
     let folder = tempfile::tempdir().unwrap();
-    write_certificates(folder.path());
+    write_files(folder.path());
     let parse = |text: &str| parse_there(text, folder.path(), &examples::VARIABLES);
     let (mut tried, mut faulty) = (0, 0);
     let mut answer = |text: &str| {

@@ -37,6 +37,14 @@ fn config_folder() -> PathBuf {
     FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
 }
 
+/// Puts the files into `folder` that the examples name.
+fn write_files(folder: &FilePath) {
+    write_certificates(folder);
+    std::fs::create_dir_all(folder.join("apis")).unwrap();
+    let api = "apis/parcels.json";
+    std::fs::copy(config_folder().join(api), folder.join(api)).unwrap();
+}
+
 /// Writes a certificate for `localhost`, its key, and the authority that signed it, under the
 /// names that the examples use.
 fn write_certificates(folder: &FilePath) {

@@ -7,7 +7,7 @@ use std::{
 
 use gantry_analytics::{
     log::Intent,
-    record::{GuardAction, Outcome, Record, Transport},
+    record::{GuardAction, Outcome, Record},
 };
 use gantry_mcp::answer::Format;
 
@@ -244,7 +244,7 @@ impl Trail {
             // Arguments are often so few that a hash without a key could be reversed by guessing.
             args_hash: self.args_hash,
             protocol: self.protocol,
-            transport: Transport::StreamableHttp,
+            transport: self.transport,
             session_id: &self.session,
             rpc_id: id,
             trace_id: self.trace.trace_id,

@@ -23,7 +23,7 @@ pub use phases::Phase;
 use bytes::Bytes;
 use gantry_analytics::{
     log::Intent,
-    record::{AuthMethod, Kind},
+    record::{AuthMethod, Kind, Transport},
 };
 use gantry_mcp::{
     answer::Format,
@@ -32,7 +32,7 @@ use gantry_mcp::{
     method,
     revision::Revision,
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -92,6 +92,7 @@ pub struct Trail {
     id: Option<String>,
     rule: Option<Arc<str>>,
     version: Option<Arc<str>>,
+    transport: Transport,
     effort: Effort,
     flags: u32,
     sent: Option<Instant>,
@@ -136,6 +137,7 @@ impl Trail {
             id: None,
             rule: None,
             version: None,
+            transport: Transport::StreamableHttp,
             effort: Effort::default(),
             flags: 0,
             sent: None,
@@ -215,6 +217,16 @@ impl Trail {
     /// The server is known.
     pub fn addressed(&mut self, server: &Server) {
         self.server = Some(Arc::clone(server.name()));
+    }
+
+    /// It came to an endpoint of several servers.
+    pub fn fronted(&mut self, name: &Arc<str>) {
+        self.server = Some(Arc::clone(name));
+    }
+
+    /// The gateway itself has opened a session for the client.
+    pub fn opened(&mut self, id: &HeaderValue) {
+        self.session = digest(id.as_bytes());
     }
 
     /// The caller is known.
@@ -305,6 +317,7 @@ impl Trail {
     /// The version is known.
     pub fn routed(&mut self, target: &Target) {
         self.version = Some(Arc::clone(target.version().name()));
+        self.transport = target.version().transport();
     }
 
     /// Takes down what the call took: the endpoints that were tried, the time in the queue.

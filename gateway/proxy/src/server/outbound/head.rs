@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::{Result, protocols::http::ServerSession};
 use pingora_http::ResponseHeader;
 
-pub(super) use crate::upstream::{format, is_encoded};
+pub(super) use crate::upstream::{format, is_encoded, is_session_unknown};
 use crate::{routing::SESSION_ID, server::refuse};
 use gantry_mcp::answer::Format;
 
@@ -84,17 +84,6 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
-}
-
-/// Whether a server refuses a session that it does not know with 400, as several do, instead of the
-/// 404 from which clients begin anew (revision 2025-11-25, "Session Management"). `body` is what
-/// has come of the answer; such answers come in one piece.
-pub(super) fn is_session_unknown(status: StatusCode, body: &[u8]) -> bool {
-    const UNKNOWN: &[u8] = b"no valid session id";
-    status == StatusCode::BAD_REQUEST
-        && body
-            .windows(UNKNOWN.len())
-            .any(|text| text.eq_ignore_ascii_case(UNKNOWN))
 }
 
 /// Whether an answer has a body.

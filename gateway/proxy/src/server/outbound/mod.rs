@@ -7,6 +7,7 @@
 
 mod arrived;
 mod head;
+mod own;
 mod reviewed;
 
 use std::pin::pin;
@@ -21,6 +22,7 @@ use pingora_core::{Result, protocols::http::ServerSession};
 use tokio::time::sleep;
 
 use arrived::Arrived;
+pub(super) use own::{give, stream};
 use reviewed::Reviewer;
 
 use super::connection;
@@ -79,6 +81,7 @@ pub(super) async fn deliver(
         announced: headers.and_then(head::content_length),
         received: 0,
         in_session: reply.exchange.is_in_session(),
+        names_session: reply.names_session,
         reviewer,
         listening: listening.map(|(lesson, format)| lesson.listen(format)),
         original,
@@ -131,6 +134,8 @@ struct Delivery<'a> {
     received: u64,
     /// Whether the call belongs to a session.
     in_session: bool,
+    /// Whether the client is told the session's id.
+    names_session: bool,
     /// At work where the answer has to be reviewed.
     reviewer: Option<Reviewer>,
     /// Reads along where there is something to learn.
@@ -374,7 +379,7 @@ impl Delivery<'_> {
             self.session,
             self.status,
             exchange.headers(),
-            exchange.client_session(),
+            exchange.client_session().filter(|_| self.names_session),
             length,
         )?;
         connection::write_head(self.session, head).await

@@ -4,7 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use gantry_mcp::{
     answer::Format,
-    messages::{Messages, Part, TooLarge},
+    messages::{Messages, Part, TooLarge, with_event_names},
 };
 use http::StatusCode;
 
@@ -15,6 +15,7 @@ pub(super) struct Reviewer {
     review: Review,
     /// None where the body has no form that messages come in: nothing of it is passed on.
     messages: Option<Messages>,
+    format: Option<Format>,
     /// The status promises a result.
     is_success: bool,
 }
@@ -25,6 +26,7 @@ impl Reviewer {
         Self {
             review,
             messages: format.map(|format| Messages::new(format, review::MESSAGE_BYTES_MAX)),
+            format,
             is_success: status.is_success(),
         }
     }
@@ -49,6 +51,7 @@ impl Reviewer {
             }
             return Ok(passed.bytes());
         };
+        let format = self.format;
         messages.feed(arrived);
         if last {
             messages.end();
@@ -56,7 +59,7 @@ impl Reviewer {
         while let Some(part) = messages.next_part().map_err(too_large)? {
             let message = match part {
                 Part::Plain(bytes) => {
-                    passed.push(bytes);
+                    passed.push(named(&self.review, format, bytes));
                     continue;
                 }
                 Part::Message(message) => message,
@@ -66,13 +69,25 @@ impl Reviewer {
             match reviewed {
                 Reviewed::Kept => {
                     drop(json);
-                    passed.push(message.kept());
+                    passed.push(named(&self.review, format, message.kept()));
                 }
-                Reviewed::Replaced(json) => passed.push(message.replaced(&json)),
+                Reviewed::Replaced(json) => {
+                    passed.push(named(&self.review, format, message.replaced(&json)));
+                }
                 Reviewed::Dropped => {}
             }
         }
         Ok(passed.bytes())
+    }
+}
+
+/// Lines of a stream whose events the client sees under a name.
+fn named(review: &Review, format: Option<Format>, bytes: Bytes) -> Bytes {
+    match review.events() {
+        Some(name) if format == Some(Format::EventStream) => {
+            with_event_names(&bytes, name).unwrap_or(bytes)
+        }
+        _ => bytes,
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Traffic {
     shed: IntCounterVec,
     canary_withdrawn: IntGaugeVec,
     mirrored: IntCounterVec,
+    left_out: IntCounterVec,
 }
 
 impl Traffic {
@@ -33,6 +34,7 @@ impl Traffic {
             shed: counters(Family::Shed, &[SERVER, REASON]),
             canary_withdrawn: gauges(Family::CanaryWithdrawn, &[SERVER, VERSION]),
             mirrored: counters(Family::Mirrored, &[SERVER, REASON]),
+            left_out: counters(Family::LeftOut, &[SERVER, REASON]),
         }
     }
 
@@ -79,6 +81,11 @@ impl Traffic {
         self.canary_withdrawn
             .with_label_values(&values)
             .set(withdrawn.into());
+    }
+
+    /// A server's part is missing in an answer that was put together of several.
+    pub fn left_out(&self, server: &str, reason: &'static str) {
+        self.left_out.with_label_values(&[server, reason]).inc();
     }
 
     /// A copied call was answered, alike or not.

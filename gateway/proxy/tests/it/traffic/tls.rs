@@ -178,3 +178,35 @@ async fn the_gateway_shows_its_certificate_to_a_server_that_asks() {
         assert_eq!(call.send().await.unwrap().status(), status, "{server}");
     }
 }
+
+/// What is said about `tls` is about the API where the server is one.
+#[tokio::test]
+async fn the_gateway_trusts_a_rest_service_as_it_is_told_to() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["localhost", "gateway.test"] {
+        authority.write(folder.path(), name);
+    }
+    let path = |file: &str| folder.path().join(file).display().to_string();
+    std::fs::write(path("ca.pem"), &authority.pem).unwrap();
+    let spec = r#"{"openapi": "3.0.0", "paths": {"/a": {"get": {"operationId": "get"}}}}"#;
+    std::fs::write(path("spec.json"), spec).unwrap();
+    let port = picky(&authority, folder.path()).await.port();
+    let openapi = format!(
+        "openapi: {{spec: '{}', base_url: 'https://localhost:{port}'}}",
+        path("spec.json")
+    );
+    let ca = path("ca.pem");
+    let shows = format!(
+        ", client: {{cert: '{}', key: '{}'}}",
+        path("gateway.test.pem"),
+        path("gateway.test.key")
+    );
+    let gateway = Gateway::start(&format!(
+        "servers: {{shows: {{{openapi}, tls: {{ca: '{ca}'{shows}}}}}, hides: {{{openapi}, tls: {{ca: '{ca}'}}}}, doubts: {{{openapi}}}}}\n{AUDIT}"
+    ));
+    for (server, status) in [("shows", 200), ("hides", 502), ("doubts", 502)] {
+        let call = tool_call(&gateway.url(server), &json!(1), "get", json!({}));
+        assert_eq!(call.send().await.unwrap().status(), status, "{server}");
+    }
+}
