@@ -305,6 +305,10 @@ fn column(panel: &Panel, column: &Column) -> Value {
         }
         None => {}
     }
+    if panel.visual == Visual::Table && panel.nothing.is_some() {
+        // Those words are for an empty table; Grafana would put them into empty cells, too.
+        properties.push(property("noValue", json!("")));
+    }
     if let Some(width) = column.width {
         properties.push(property("custom.width", json!(width)));
     }

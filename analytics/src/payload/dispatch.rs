@@ -202,7 +202,7 @@ impl Sending {
         let pause = self.backoff.next();
         tokio::select! {
             () = time::sleep(pause) => {}
-            // The switch is looked at again and again, so that a second change is not waited for.
+            // It stops once; after that only the deadline ends the tries.
             _ = self.stop.changed(), if !self.queue.is_closed() => self.queue.close(),
         }
     }

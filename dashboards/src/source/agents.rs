@@ -15,7 +15,7 @@ pub(super) fn dashboard() -> Dashboard {
             line(4, [active(), calls(), tokens(), refused()]),
             line(9, [leaderboard()]),
             line(8, [teams(), software().width(8)]),
-            line(9, [matrix(), loops()]),
+            line(9, [matrix().width(9), loops()]),
         ],
     }
 }
@@ -109,7 +109,7 @@ fn matrix() -> Panel {
 fn loops() -> Panel {
     Panel::sql(Visual::Table, "Suspected loops", "Which agent repeats the same call with the same arguments, five times or more?", "
         SELECT agent, server, tool, count() AS repeats, min(ts) AS first, max(ts) AS last
-        FROM audit_log WHERE {calls} AND kind = 'tool'
+        FROM audit_log WHERE {calls} AND kind = 'tool' AND tool != ''
         GROUP BY agent, server, tool, args_hash HAVING repeats >= 5 ORDER BY repeats DESC, agent, server, tool LIMIT 50")
         .nothing("No agent repeats itself")
         .columns([

@@ -149,6 +149,7 @@ impl Site {
              curl -s {base}/crm -H \"x-api-key: $(cat {key})\" -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
              -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: add' -d @{call}\n\
              {gantry} audit tail --config {config}\n\
+             {gantry} audit query --config {config} 'SELECT event_id, direction, payload FROM audit_payload LIMIT 4'\n\
              curl -s http://{admin}/metrics | grep mcp_gateway_requests_total\n",
             credential_file(&self.out).display(),
             self.out.display()
@@ -214,7 +215,7 @@ impl Parts<'_> {
 
 /// What gives the dashboards something to show: what calls cost, and what the guardrails would have found.
 const EXTRAS: &str = "guardrails: {pii: monitor, injection: monitor}\n\
-    prices: {currency: USD, tenant_claim: tenant, books: {demo: {prices: [{per_call: 0.0001}, {server: crm, per_1k_in: 0.002, per_1k_out: 0.008}]}}}\n";
+    prices: {currency: USD, tenant_claim: tenant, books: {demo: {prices: [{per_call: 0.002}, {server: crm, per_call: 0.001, per_1k_in: 0.2, per_1k_out: 0.8}]}}}\n";
 
 fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> Result<String> {
     let service = service.trim_end_matches('/');
@@ -230,7 +231,8 @@ fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> Resu
     let callers = site.agents.configuration()?;
     Ok(format!(
         "listen: {address}\nadmin: {{address: {admin}, credential: 'file:{}'}}\nservers:\n{servers}{callers}{EXTRAS}audit:\n  gateway: demo\n  \
-         clickhouse: {{url: {store}, user: gantry, password: 'file:{}'}}\n  spool: {{dir: '{}'}}\n",
+         clickhouse: {{url: {store}, user: gantry, password: 'file:{}'}}\n  spool: {{dir: '{}'}}\n  \
+         capture: {{tools: [crm], arguments: true, results: true, keep_days: 1}}\n",
         credential_file(&site.out).display(),
         password.display(),
         spool.display()

@@ -16,7 +16,7 @@ const SETTLE_CHECK: Duration = Duration::from_millis(500);
 /// A malformed call is refused for what it is, whatever server it was meant for.
 const CALLS: &str = "SELECT if(outcome = 'bad_request', '', server) AS server, tool, \
     toString(outcome) AS outcome FROM audit_log WHERE method = 'tools/call'";
-const TABLE: &str = "SELECT formatDateTime(ts, '%H:%i:%S.%f') AS time, client_name AS client, protocol, server, tool, \
+const TABLE: &str = "SELECT formatDateTime(ts, '%H:%i:%S.%f') AS time, tenant, agent, protocol, server, tool, \
     outcome, http_status AS status, duration_us, req_bytes, resp_bytes \
     FROM audit_log WHERE method = 'tools/call' ORDER BY ts, epoch, seq \
     SETTINGS output_format_pretty_single_large_number_tip_threshold = 0";

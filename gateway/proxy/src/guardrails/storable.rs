@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use gantry_guard::{
     Limits, Scan, Scanner, Wanted,
+    kind::HIDDEN_TEXT,
     redact::{Edit, Number, placeholder, splice},
 };
 
@@ -34,7 +35,8 @@ impl Storable {
         let wanted = Wanted {
             identifiers: true,
             secrets: true,
-            hidden: false,
+            // It could stand within what is looked for, and is no good in a terminal either.
+            hidden: true,
             injection: false,
         };
         Ok(Self(Scanner::compile(&[], Limits::default(), wanted)?))
@@ -61,7 +63,10 @@ impl Storable {
             token: finding.token,
             start: finding.start,
             end: finding.end,
-            text: placeholder(self.0.name(finding.what)),
+            text: match self.0.name(finding.what) {
+                HIDDEN_TEXT => String::new(),
+                kind => placeholder(kind),
+            },
             number: Number::Text,
         });
         splice(scan, edits.collect())
@@ -92,9 +97,12 @@ mod tests {
             ),
             format!(r#"{{"content": [{{"type": "text", "text": "{{\"to\": \"{mail}\"}}"}}]}}"#),
             format!(r#""{mail}""#),
+            r#"{"to": "a\u200bda@exam\u2060ple.com"}"#.to_owned(),
+            r#"{"to": "a\u202ed\u202ca@example.com\u001b[31m"}"#.to_owned(),
         ] {
             let kept = of(&json);
             assert!(kept.contains("[EMAIL]") && !kept.contains("ada"), "{kept}");
+            assert!(!kept.contains("example.com"), "{kept}");
             assert!(
                 serde_json::from_str::<serde_json::Value>(&kept).is_ok(),
                 "{kept}"

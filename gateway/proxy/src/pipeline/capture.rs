@@ -309,3 +309,6 @@ fn result_of(json: &[u8]) -> Option<Box<RawValue>> {
     }
     response.result.or(response.error).map(ToOwned::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

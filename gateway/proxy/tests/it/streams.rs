@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     gateway::{Gateway, Store},
     message::{MODERN, modern_body, post, tool_call},
+    raw::{Raw, Step},
 };
 
 /// A fixture that never sends a comment, so that a silent stream is really silent.
@@ -237,4 +238,23 @@ async fn what_is_under_way_at_the_end_of_the_process_is_recorded() {
             ("quick", "ok")
         ]
     );
+}
+
+/// Node ends an answer without a body with an empty chunk, and without a content type.
+#[tokio::test]
+async fn an_answer_that_turns_out_to_have_no_body_passes_guardrails() {
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    for (body, status) in [("0\r\n\r\n", 202), ("2\r\nhi\r\n0\r\n\r\n", 502)] {
+        let head = "HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\n";
+        let answer = format!("{head}{body}").into_bytes();
+        let server = Raw::start(vec![Step::Send(answer), Step::Close]).await;
+        let gateway = Gateway::start(&format!(
+            "guardrails: {{pii: redact}}\nservers: {{server: {{url: '{}'}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
+            server.url
+        ));
+        let sent = post(&gateway.url("server")).body(notification.to_string());
+        let answer = sent.send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.text().await.unwrap().is_empty(), status == 202);
+    }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use gantry_loadtest::fixture;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     gateway::{Gateway, Store},
@@ -236,4 +237,42 @@ async fn price_books_are_loaded_and_calls_repriced() {
         assert!(tokio::time::Instant::now() < patience, "{text}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+#[tokio::test]
+async fn the_holder_of_a_key_has_the_claims_that_the_configuration_gives_it() {
+    let store = Store::start().await;
+    let fixture = fixture::start(fixture::Options::default()).await.unwrap();
+    let keys = ["acme", "globex"].map(|tenant| {
+        let digest = Sha256::digest(format!("key of {tenant}"));
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{{sha256: '{digits}', agent: bot, teams: [ops], claims: {{tid: {tenant}}}}}")
+    });
+    let gateway = Gateway::start(&format!(
+        "auth: {{api_keys: [{}]}}\n\
+         access: [{{claims: {{tid: acme}}, allow: ['*']}}]\n\
+         prices: {{currency: USD, tenant_claim: tid, books: {{b: {{prices: [{{per_call: 1}}, {{tenant: acme, per_call: 2}}]}}}}}}\n\
+         servers: {{server: {{url: '{}'}}}}\n{}",
+        keys.join(", "),
+        fixture.url(),
+        store.audit()
+    ));
+    for (tenant, status) in [("acme", 200), ("globex", 403)] {
+        let call = tool_call(
+            &gateway.url("server"),
+            &json!(tenant),
+            "echo",
+            json!({"text": "x"}),
+        );
+        let call = call.header("x-api-key", format!("key of {tenant}"));
+        let answer = call.send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        answer.text().await.unwrap();
+    }
+    let rows = store.rows("tool = 'echo'", 2).await;
+    let told = |row: &Value| (row["tenant"].clone(), row["outcome"].clone());
+    assert_eq!(told(&rows[0]), (json!("acme"), json!("ok")));
+    assert_eq!(told(&rows[1]), (json!("globex"), json!("denied")));
+    // Its tenant's own price.
+    assert_eq!(rows[0]["cost"], json!(2));
 }

@@ -59,7 +59,7 @@ pub(super) async fn deliver(
             if head::is_encoded(headers) {
                 return Err(Unreviewable::Encoded.into());
             }
-            Some(Reviewer::new(review, status, format)?)
+            Some(Reviewer::new(review, status, format))
         }
         _ => None,
     };

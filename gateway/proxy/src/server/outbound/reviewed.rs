@@ -16,35 +16,28 @@ pub(super) struct Reviewer {
     /// None where the body has no form that messages come in: nothing of it is passed on.
     messages: Option<Messages>,
     format: Option<Format>,
+    /// The status promises a result.
+    is_success: bool,
 }
 
 impl Reviewer {
     /// A review of a body in `format`, the answer's status being `status`.
-    ///
-    /// # Errors
-    /// [`Unreviewable::Form`] where a result comes in no form that MCP has. An error's status says
-    /// enough without its body.
-    pub(super) fn new(
-        review: Review,
-        status: StatusCode,
-        format: Option<Format>,
-    ) -> Result<Self, Unreviewable> {
-        if format.is_none() && status.is_success() {
-            return Err(Unreviewable::Form);
-        }
-        let messages = format.map(|format| Messages::new(format, review::MESSAGE_BYTES_MAX));
-        Ok(Self {
+    pub(super) fn new(review: Review, status: StatusCode, format: Option<Format>) -> Self {
+        Self {
             review,
-            messages,
+            messages: format.map(|format| Messages::new(format, review::MESSAGE_BYTES_MAX)),
             format,
-        })
+            is_success: status.is_success(),
+        }
     }
 
     /// Takes what has arrived, and the answer's end where that is `last`, and gives what may be
     /// passed on of everything so far.
     ///
     /// # Errors
-    /// The [`Refusal`] that is given instead of the rest of the answer.
+    /// The [`Refusal`] that is given instead of the rest of the answer: also where a result comes in
+    /// no form that MCP has. An error's status says enough without its body, and a body without a
+    /// length may turn out to be none, as that of a notification does.
     pub(super) async fn pass(
         &mut self,
         mut trail: Option<&mut Trail>,
@@ -53,6 +46,9 @@ impl Reviewer {
     ) -> Result<Bytes, Refusal> {
         let mut passed = Passed::default();
         let Some(messages) = &mut self.messages else {
+            if self.is_success && !arrived.is_empty() {
+                return Err(Unreviewable::Form.into());
+            }
             return Ok(passed.bytes());
         };
         let format = self.format;

@@ -20,7 +20,7 @@ static GUARDRAILS: LazyLock<Guardrails> = LazyLock::new(|| {
 /// What is passed on of a body that arrives in these pieces.
 fn passed(format: Format, pieces: &[&[u8]]) -> Vec<u8> {
     let review = Review::by(GUARDRAILS.clone());
-    let mut reviewer = Reviewer::new(review, StatusCode::OK, Some(format)).unwrap();
+    let mut reviewer = Reviewer::new(review, StatusCode::OK, Some(format));
     let mut out = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
         let last = at + 1 == pieces.len();
