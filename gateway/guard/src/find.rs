@@ -52,13 +52,23 @@ const TRIGGERS: [u8; 256] = {
 
 /// Tells `meet` of everything in `text` that is known by its structure.
 pub(crate) fn structures(text: &[u8], mut meet: impl FnMut(Found)) {
-    let mut past = 0;
-    for (at, byte) in text.iter().enumerate() {
-        let trigger = TRIGGERS.get(usize::from(*byte)).copied().unwrap_or(NONE);
-        if trigger == NONE || at < past {
-            continue;
-        }
-        let found = match trigger {
+    let trigger_at = |at: usize| {
+        let byte = text.get(at).copied().unwrap_or(0);
+        TRIGGERS.get(usize::from(byte)).copied().unwrap_or(NONE)
+    };
+    let next = |from: usize| {
+        let sets_off = |byte: &u8| {
+            TRIGGERS
+                .get(usize::from(*byte))
+                .is_some_and(|one| *one != NONE)
+        };
+        let place = text.get(from..)?.iter().position(sets_off)?;
+        Some(from + place)
+    };
+    let mut from = 0;
+    while let Some(at) = next(from) {
+        from = at + 1;
+        let found = match trigger_at(at) {
             AT => mail::address(text, at).map(|(start, end)| ("EMAIL", start, end)),
             DOT => network::dotted(text, at).or_else(|| secrets::dotted(text, at + 1, ".")),
             COLON => network::colons(text, at),
@@ -66,6 +76,8 @@ pub(crate) fn structures(text: &[u8], mut meet: impl FnMut(Found)) {
                 network::hardware(text, at, b'-').map(|(start, end)| ("MAC_ADDRESS", start, end))
             }
             PLUS => phone::international(text, at).map(|(start, end)| ("PHONE", start, end)),
+            // Neither begins inside of a word or a number.
+            _ if before(text, at).is_ascii_alphanumeric() => None,
             _ => {
                 let wallet = crypto::wallet(text, at).map(|(start, end)| ("CRYPTO", start, end));
                 wallet.or_else(|| {
@@ -74,7 +86,7 @@ pub(crate) fn structures(text: &[u8], mut meet: impl FnMut(Found)) {
             }
         };
         if let Some(found) = found {
-            past = found.2;
+            from = from.max(found.2);
             meet(found);
         }
     }

@@ -316,36 +316,42 @@ fn plain(text: &[u8]) -> usize {
 }
 
 /// Decodes the inside of a string with escapes onto `out`. A lone surrogate becomes U+FFFD, as it has no character.
-///
-/// `raw[i]` says, for the i-th byte that is added, where its source begins in `inside`; one more entry marks the end.
-pub fn decode(inside: &[u8], out: &mut Vec<u8>, raw: &mut Vec<u32>) {
+pub fn decode(inside: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
-    while let Some(&byte) = inside.get(at) {
-        let (used, character) = if byte == b'\\' {
-            unescape(inside, at)
-        } else {
-            (1, None)
-        };
-        let source = u32::try_from(at).unwrap_or(u32::MAX);
-        match character {
-            Some(character) => {
-                let mut buffer = [0; 4];
-                let bytes = character.encode_utf8(&mut buffer).as_bytes();
-                out.extend_from_slice(bytes);
-                raw.extend(std::iter::repeat_n(source, bytes.len()));
-            }
-            None => {
-                out.push(byte);
-                raw.push(source);
-            }
-        }
-        at += used;
+    while let Some(length) = memchr::memchr(b'\\', inside.get(at..).unwrap_or_default()) {
+        out.extend_from_slice(inside.get(at..at + length).unwrap_or_default());
+        let (used, character) = unescape(inside, at + length);
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        at += length + used;
     }
-    raw.push(u32::try_from(at).unwrap_or(u32::MAX));
+    out.extend_from_slice(inside.get(at..).unwrap_or_default());
 }
 
-fn unescape(inside: &[u8], at: usize) -> (usize, Option<char>) {
-    let simple = |character| (2, Some(character));
+/// Where the source of each byte that [`decode`] adds begins in `inside`; one more entry marks the end.
+#[must_use]
+pub fn sources(inside: &[u8]) -> Vec<u32> {
+    let mut sources = Vec::with_capacity(inside.len() + 1);
+    let mut at = 0;
+    while let Some(&byte) = inside.get(at) {
+        let (used, bytes) = if byte == b'\\' {
+            let (used, character) = unescape(inside, at);
+            (used, character.len_utf8())
+        } else {
+            (1, 1)
+        };
+        sources.extend(std::iter::repeat_n(
+            u32::try_from(at).unwrap_or(u32::MAX),
+            bytes,
+        ));
+        at += used;
+    }
+    sources.push(u32::try_from(at).unwrap_or(u32::MAX));
+    sources
+}
+
+/// The length of the escape at `at` and the character that it stands for.
+fn unescape(inside: &[u8], at: usize) -> (usize, char) {
+    let simple = |character| (2, character);
     match inside.get(at + 1) {
         Some(b'n') => simple('\n'),
         Some(b't') => simple('\t'),
@@ -358,13 +364,13 @@ fn unescape(inside: &[u8], at: usize) -> (usize, Option<char>) {
                 let low = unit(inside, at + 6);
                 if (0xdc00..0xe000).contains(&low) {
                     let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-                    return (12, Some(char::from_u32(code).unwrap_or('\u{fffd}')));
+                    return (12, char::from_u32(code).unwrap_or('\u{fffd}'));
                 }
             }
-            (6, Some(char::from_u32(high).unwrap_or('\u{fffd}')))
+            (6, char::from_u32(high).unwrap_or('\u{fffd}'))
         }
         Some(&other) => simple(char::from(other)),
-        None => (1, Some('\\')),
+        None => (1, '\\'),
     }
 }
 

@@ -112,3 +112,39 @@ pub(crate) fn freedom(zone: Zone, key: Option<&[u8]>) -> Freedom {
 pub(crate) fn keys_are_data(zone: Zone) -> bool {
     matches!(zone, Zone::Free | Zone::Meta)
 }
+
+/// Whether a member's name is the protocol's own: it says nothing about its value, and is nobody's data.
+pub(crate) fn is_of_protocol(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"id"
+            | b"jsonrpc"
+            | b"method"
+            | b"params"
+            | b"result"
+            | b"error"
+            | b"resultType"
+            | b"content"
+            | b"contents"
+            | b"structuredContent"
+            | b"isError"
+            | b"type"
+            | b"text"
+            | b"_meta"
+            | b"name"
+            | b"arguments"
+            | b"uri"
+            | b"mimeType"
+            | b"annotations"
+            | b"description"
+            | b"inputSchema"
+            | b"outputSchema"
+            | b"properties"
+            | b"required"
+            | b"tools"
+            | b"title"
+            | b"role"
+            | b"messages"
+            | b"resource"
+    )
+}

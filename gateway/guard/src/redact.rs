@@ -119,10 +119,11 @@ fn number(edits: &[Edit], out: &mut Vec<u8>) {
 
 fn string(message: &[u8], place: &Place, edits: &[Edit], out: &mut Vec<u8>) {
     let raw = message.get(place.start..place.end).unwrap_or_default();
-    let mut map = Vec::new();
-    if place.escaped {
-        json::decode(raw, &mut Vec::new(), &mut map);
-    }
+    let map = if place.escaped {
+        json::sources(raw)
+    } else {
+        Vec::new()
+    };
     // Where a decoded byte begins among the raw ones.
     let source = |at: usize| {
         if place.escaped {
@@ -144,7 +145,7 @@ fn string(message: &[u8], place: &Place, edits: &[Edit], out: &mut Vec<u8>) {
 fn encoded(scan: &Scan<'_>, place: &Place, skip: usize, edits: &[Edit], out: &mut Vec<u8>) {
     let raw = scan.message.get(place.start..place.end).unwrap_or_default();
     let mut whole = Vec::new();
-    json::decode(raw, &mut whole, &mut Vec::new());
+    json::decode(raw, &mut whole);
     // The head of a data URI needs no escape.
     out.extend_from_slice(whole.get(..skip).unwrap_or_default());
     let token = edits.first().map_or(0, |edit| edit.token);

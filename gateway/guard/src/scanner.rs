@@ -16,7 +16,6 @@ use crate::database::{DatabaseError, PassError};
 use crate::json::{JsonError, Token};
 use crate::kind::Kind;
 use crate::place::{Freedom, Zone};
-use crate::shape::Layouts;
 use crate::text::Texts;
 use crate::vocabulary::Vocabulary;
 
@@ -192,7 +191,6 @@ pub struct Scan<'a> {
 /// A compiled set of patterns. Compiling takes a second, scanning microseconds.
 pub struct Scanner {
     vocabulary: Vocabulary,
-    layouts: Layouts,
     customs: Vec<(String, Regex)>,
     limits: Limits,
     wanted: Wanted,
@@ -235,7 +233,6 @@ impl Scanner {
             .collect();
         Ok(Self {
             vocabulary: Vocabulary::compile(&expressions, wanted)?,
-            layouts: Layouts::compile(),
             customs: confirmed,
             limits,
             wanted,

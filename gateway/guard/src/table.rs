@@ -45,6 +45,12 @@ impl Tables {
             .get(end + 1..line_end(text, end + 1))
             .unwrap_or_default();
         let likely = [b'|', b'\t', b';', b','].into_iter().find(|delimiter| {
+            if [line, next]
+                .iter()
+                .any(|line| memchr::memchr(*delimiter, line).is_none())
+            {
+                return false;
+            }
             let count = cells(line, *delimiter).len();
             (2..=COLUMNS_MAX).contains(&count) && cells(next, *delimiter).len() == count
         });

@@ -3,7 +3,7 @@
 //! Texts are separated by NUL, which no pattern crosses. A text is a key, a string, a number, or a *view*: what a
 //! string says once it is decoded. Each knows how its bytes map back to the string as JSON decodes it.
 
-use crate::views;
+use crate::views::{self, Asks};
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) struct Segment {
     pub(crate) source: Source,
     /// Where the token's bytes are, for views; none where they are the same.
     pub(crate) map: Option<Map>,
+    /// What its bytes ask for.
+    pub(crate) asks: Asks,
 }
 
 /// For each byte of a view, the bytes of the token's decoded text that it stands for.
@@ -62,8 +64,17 @@ impl Map {
     }
 }
 
-/// Views of views: percent inside of base64 inside of an escape.
+/// Views of views: percent inside of base64 inside of an escape. What asks for more cannot be looked at.
 const VIEW_DEPTH_MAX: usize = 3;
+
+/// What a text has more of than is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excess {
+    /// Bytes, with those of its views.
+    Text,
+    /// Encodings inside of each other.
+    Layers,
+}
 
 /// The buffer and its texts.
 #[derive(Debug, Default)]
@@ -80,16 +91,19 @@ impl Texts {
         self.segments.clear();
     }
 
-    /// Adds a text, and the views that it asks for while the buffer stays below `bytes_max`. False where it does not.
+    /// Adds a text, and the views that it asks for while the buffer stays below `bytes_max`.
     pub(crate) fn add(
         &mut self,
         token: usize,
         source: Source,
         bytes_max: usize,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> bool {
+    ) -> Result<(), Excess> {
         let segment = self.push(token, source, None, write);
-        self.views(segment, 0, bytes_max) && self.buffer.len() <= bytes_max
+        self.views(segment, 0, bytes_max)?;
+        (self.buffer.len() <= bytes_max)
+            .then_some(())
+            .ok_or(Excess::Text)
     }
 
     fn push(
@@ -109,29 +123,30 @@ impl Texts {
             token,
             source,
             map,
+            asks: Asks::of(self.buffer.get(start..end).unwrap_or_default()),
         });
         self.segments.len() - 1
     }
 
-    fn views(&mut self, index: usize, depth: usize, bytes_max: usize) -> bool {
+    fn views(&mut self, index: usize, depth: usize, bytes_max: usize) -> Result<(), Excess> {
         let Some(segment) = self.segments.get(index) else {
-            return true;
+            return Ok(());
         };
         let (token, source) = (segment.token, segment.source);
         let text = self
             .buffer
             .get(segment.start..segment.end)
             .unwrap_or_default();
-        let found = views::of(text);
+        let found = views::of(text, segment.asks, depth > 0);
         if found.is_empty() {
-            return true;
+            return Ok(());
         }
         if depth >= VIEW_DEPTH_MAX {
-            return true;
+            return Err(Excess::Layers);
         }
         for view in found {
             if self.buffer.len() + view.text.len() > bytes_max {
-                return false;
+                return Err(Excess::Text);
             }
             let outer = self
                 .segments
@@ -141,10 +156,8 @@ impl Texts {
             let next = self.push(token, source, Some(map), |buffer| {
                 buffer.extend_from_slice(&view.text)
             });
-            if !self.views(next, depth + 1, bytes_max) {
-                return false;
-            }
+            self.views(next, depth + 1, bytes_max)?;
         }
-        true
+        Ok(())
     }
 }

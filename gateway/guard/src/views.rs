@@ -8,6 +8,7 @@ mod plain;
 
 pub(crate) use encoded::{base64_bytes, data_uri};
 pub(crate) use fold::invisible as fold_invisible;
+use plain::Again;
 
 use crate::text::Map;
 
@@ -42,51 +43,76 @@ impl View {
 }
 
 /// What the bytes of a text ask for.
-#[derive(Default)]
-struct Asks {
-    escapes: bool,
-    folding: bool,
-    run: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asks(u8);
+
+impl Asks {
+    /// One look at each byte of a text.
+    pub(crate) fn of(text: &[u8]) -> Self {
+        let class = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
+        let mut seen = text.iter().fold(0, |seen, byte| seen | class(byte));
+        if seen & RUN != 0 && !has_run(text) {
+            seen &= !RUN;
+        }
+        Self(seen)
+    }
+
+    /// Something in it may be an identifier by its shape or structure.
+    pub(crate) fn shapes(self) -> bool {
+        self.0 & (DIGIT | SIGN) != 0
+    }
+
+    pub(crate) fn digits(self) -> bool {
+        self.0 & DIGIT != 0
+    }
+
+    /// Characters beyond ASCII, or an escape of a terminal.
+    pub(crate) fn hidden(self) -> bool {
+        self.0 & (HIGH | CONTROL) != 0
+    }
 }
 
 /// Shortest run of letters and digits that is tried as base64 or hexadecimal.
 const RUN_MIN: usize = 16;
 
-/// The views of a text: at most one that undoes escapes and folds characters, and one for each encoded run.
-pub(crate) fn of(text: &[u8]) -> Vec<View> {
-    let asks = look(text);
+/// The views of a text: at most one that undoes escapes and folds characters, and one for each encoded run. In a text
+/// that is a view itself, an escape sign that was escaped again and again counts once, however often.
+pub(crate) fn of(text: &[u8], asks: Asks, is_view: bool) -> Vec<View> {
     let mut views = Vec::new();
-    if asks.escapes || asks.folding {
-        views.extend(plain::decoded(text));
+    if asks.0 & (ESCAPE | HIGH) != 0 {
+        let again = if is_view { Again::Once } else { Again::Each };
+        views.extend(plain::decoded(text, again));
     }
-    if asks.run {
+    if asks.0 & RUN != 0 {
         encoded::runs(text, &mut views);
     }
     views
 }
 
-fn look(text: &[u8]) -> Asks {
-    let mut asks = Asks::default();
-    let mut run = 0;
-    for byte in text {
-        let class = CLASSES.get(*byte as usize).copied().unwrap_or(0);
-        if class == 0 {
-            run = 0;
-        } else if class == RUN {
-            run += 1;
-            asks.run |= run >= RUN_MIN;
-        } else {
-            run = 0;
-            asks.escapes |= class == ESCAPE;
-            asks.folding |= class == HIGH;
+/// Whether there is a run of [`RUN_MIN`]: looks at one byte of many, and behind the last that ends one.
+fn has_run(text: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(window) = text.get(at..at + RUN_MIN) {
+        match window.iter().rposition(|byte| !is_run(*byte)) {
+            Some(end) => at += end + 1,
+            None => return true,
         }
     }
-    asks
+    false
+}
+
+fn is_run(byte: u8) -> bool {
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|class| class & RUN != 0)
 }
 
 const RUN: u8 = 1;
 const ESCAPE: u8 = 2;
-const HIGH: u8 = 3;
+const HIGH: u8 = 4;
+const DIGIT: u8 = 8;
+const SIGN: u8 = 16;
+const CONTROL: u8 = 32;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -98,8 +124,12 @@ const CLASSES: [u8; 256] = {
         )]
         {
             classes[byte] = match byte as u8 {
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/' | b'-' | b'_' => RUN,
+                b'0'..=b'9' => RUN | DIGIT,
+                b'+' | b'-' => RUN | SIGN,
+                b'A'..=b'Z' | b'a'..=b'z' | b'/' | b'_' => RUN,
+                b'@' | b'.' | b':' => SIGN,
                 b'\\' | b'%' | b'&' | b'<' | b'=' => ESCAPE,
+                0x1b => CONTROL,
                 0x80.. => HIGH,
                 _ => 0,
             };

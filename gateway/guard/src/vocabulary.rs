@@ -300,6 +300,21 @@ mod tests {
         }
     }
 
+    /// The scanner leaves the protocol's own names out.
+    #[test]
+    fn no_name_of_the_protocol_is_a_word() {
+        let vocabulary = Vocabulary::compile(&[], Wanted::default()).unwrap();
+        for name in "id jsonrpc method params result error resultType content contents structuredContent isError type text \
+            _meta name arguments uri mimeType annotations description inputSchema outputSchema properties required tools \
+            title role messages resource".split_whitespace()
+        {
+            assert!(crate::place::is_of_protocol(name.as_bytes()), "{name}");
+            let mut hits = Vec::new();
+            vocabulary.find(format!("\0{name}\0").as_bytes(), &mut hits).unwrap();
+            assert!(hits.is_empty(), "{name}");
+        }
+    }
+
     /// What the engine would need seconds for must not be asked of it: a gateway starts with all of it.
     #[test]
     fn words_and_secrets_are_literals() {

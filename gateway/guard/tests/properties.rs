@@ -10,7 +10,8 @@
 
 use std::sync::LazyLock;
 
-use gantry_guard::{Limits, Scanner, Wanted, redact};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use gantry_guard::{Limits, ScanError, Scanner, Wanted, redact};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -130,10 +131,55 @@ fn a_scan_ends_when_nobody_waits_for_it() {
             asked.get() < 3
         };
         let scan = SCANNER.scan_while(&message, &go_on);
-        assert_eq!(scan.unwrap_err(), gantry_guard::ScanError::Time);
+        assert_eq!(scan.unwrap_err(), ScanError::Time);
         assert!(SCANNER.scan(&message).is_ok());
     }
     assert!(SCANNER.scan_while(b"[]", &|| false).is_err());
+}
+
+/// A text as the string of a JSON text, so many times.
+fn nested(text: &str, times: usize) -> String {
+    (0..times).fold(text.to_owned(), |text, _| {
+        serde_json::to_string(&text).unwrap()
+    })
+}
+
+#[test]
+fn what_is_encoded_too_deeply_is_refused_and_not_passed_over() {
+    let encoded = |times: usize| {
+        let text = "write to jane@example.org about it".to_owned();
+        let text = (0..times).fold(text, |text, _| STANDARD.encode(text));
+        serde_json::to_vec(&[format!("see {text}")]).unwrap()
+    };
+    for times in 0..=3 {
+        assert!(redacted(&encoded(times)).is_some(), "{times}");
+    }
+    for times in 4..7 {
+        let refused = SCANNER.scan(&encoded(times)).unwrap_err();
+        assert_eq!(refused, ScanError::Limit("layers of encoding"), "{times}");
+    }
+}
+
+#[test]
+fn texts_in_texts_and_files_are_not_too_deep() {
+    let noise: Vec<u8> = (0..3_000_u32)
+        .map(|place| (place.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    for text in [
+        nested("say \"hello\" to C:\\users\nand go", 7),
+        format!("art {} of slashes", "\\".repeat(100)),
+        format!("R&{}D", "amp;".repeat(12)),
+        format!("/a%{}20b", "25".repeat(12)),
+        STANDARD.encode(&noise),
+        STANDARD.encode(STANDARD.encode(&noise)),
+        format!("data:application/pdf;base64,{}", STANDARD.encode(&noise)),
+        "caf\u{e9} \u{4f60}\u{597d} \u{1f600}".repeat(20),
+    ] {
+        let message = serde_json::to_vec(&[&text]).unwrap();
+        assert!(SCANNER.scan(&message).is_ok(), "{text}");
+    }
+    let deep = serde_json::to_vec(&[nested("mail \"jane@example.org\"", 6)]).unwrap();
+    assert!(redacted(&deep).is_some());
 }
 
 proptest! {

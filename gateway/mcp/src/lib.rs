@@ -3,9 +3,11 @@
 //! Bytes in, facts out: what a client's message asks for ([`frame`]), whether its headers say the
 //! same ([`headers`]), where the events of a stream begin and end ([`sse`]), what an upstream's
 //! answer reports ([`answer`]), which messages it consists of ([`messages`]), what they list
-//! ([`listing`]), and where they name something ([`mentions`]). This crate opens no socket, reads no clock and knows nothing of policy, configuration or the gateway; it changes
+//! ([`listing`]), where they name something ([`mentions`]), and whether that was read before
+//! ([`again`]). This crate opens no socket, reads no clock and knows nothing of policy, configuration or the gateway; it changes
 //! no byte of its own accord.
 
+pub mod again;
 pub mod answer;
 pub mod frame;
 pub mod headers;

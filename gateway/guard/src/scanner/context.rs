@@ -1,6 +1,6 @@
 //! Which identifiers the words around a place speak of.
 
-use super::Scan;
+use super::{Place, Scan};
 use crate::json::Token;
 use crate::secrets::Assignment;
 use crate::table::Tables;
@@ -20,8 +20,6 @@ pub(super) struct Known {
     pub(super) words: u128,
     /// What a key promises about its value.
     pub(super) promises: Option<Assignment>,
-    /// A key that names numbers of another sort.
-    pub(super) otherwise: bool,
 }
 
 /// What a token's keys say about it.
@@ -48,15 +46,12 @@ pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
         node = container.parent.and_then(|parent| scan.nodes.get(parent));
     }
     words |= sibling(scan, known, token);
-    Known {
-        words,
-        promises,
-        otherwise: own.otherwise,
-    }
+    Known { words, promises }
 }
 
 /// `{"label": "SSN", "value": …}`: the member before names the member after.
 fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
+    const LABEL_BYTES_MAX: usize = 48;
     const VALUES: [&[u8]; 8] = [
         b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input",
     ];
@@ -64,27 +59,25 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
     let (Some(key), Some(place)) = (place.and_then(|place| place.key), place) else {
         return 0;
     };
-    let name = super::walk::name(scan.message, scan.places.get(key));
-    if !VALUES.iter().any(|value| name.eq_ignore_ascii_case(value)) {
+    let Some(before) = key.checked_sub(1) else {
+        return 0;
+    };
+    let words = known.get(before).map_or(0, |known| known.words);
+    let labels = |label: &Place| {
+        label.node == place.node
+            && label.token == Token::String
+            && label.end - label.start < LABEL_BYTES_MAX
+    };
+    if words == 0 || !scan.places.get(before).is_some_and(labels) {
         return 0;
     }
-    let previous = key
-        .checked_sub(1)
-        .and_then(|before| scan.places.get(before).map(|place| (before, place)));
-    match previous {
-        Some((number, before))
-            if before.node == place.node
-                && before.token == Token::String
-                && before.end - before.start < 48 =>
-        {
-            known.get(number).map_or(0, |known| known.words)
-        }
-        _ => 0,
-    }
+    let name = super::walk::name(scan.message, scan.places.get(key));
+    let is_value = VALUES.iter().any(|value| name.eq_ignore_ascii_case(value));
+    if is_value { words } else { 0 }
 }
 
-/// Whether a key names numbers that are counted, given out or measured.
-pub(super) fn is_otherwise(name: &[u8]) -> bool {
+/// Whether a token's key names numbers that are counted, given out or measured.
+pub(super) fn is_otherwise(scan: &Scan<'_>, token: usize) -> bool {
     const NAMES: [&[u8]; 30] = [
         b"id",
         b"ts",
@@ -117,6 +110,11 @@ pub(super) fn is_otherwise(name: &[u8]) -> bool {
         b"etag",
         b"checksum",
     ];
+    let place = scan.places.get(token);
+    let Some(key) = place.and_then(|place| scan.places.get(place.key?)) else {
+        return false;
+    };
+    let name = super::walk::name(scan.message, Some(key));
     let lower = name.to_ascii_lowercase();
     let mut words = lower.split(|byte| !byte.is_ascii_alphanumeric());
     words.any(|word| NAMES.contains(&word)) || name.ends_with(b"Id") || name.ends_with(b"At")

@@ -1,5 +1,8 @@
 //! From texts and matches to findings.
 
+use std::cell::OnceCell;
+use std::sync::LazyLock;
+
 use super::context::{self, Around, Known};
 use super::{Finding, Scan, ScanError, Scanner, What};
 use crate::find;
@@ -9,7 +12,7 @@ use crate::rules;
 use crate::secrets;
 use crate::shape;
 use crate::table::Tables;
-use crate::text::{Map, Source};
+use crate::text::{Map, Segment, Source};
 use crate::vocabulary::{Hit, Mark, rules_of};
 
 /// Numbers of the rules that finders of their own serve.
@@ -18,13 +21,15 @@ struct Served {
     birth: u32,
     place: u32,
     bank_code: u32,
+    hidden: What,
+    instruction: What,
     /// Rules whose only evidence is their word.
     wordy: u128,
     rules: Vec<&'static rules::Rule>,
     kinds: Vec<Kind>,
 }
 
-static SERVED: std::sync::LazyLock<Served> = std::sync::LazyLock::new(|| {
+static SERVED: LazyLock<Served> = LazyLock::new(|| {
     let rules: Vec<_> = rules::all().collect();
     let number = |name: &str| {
         rules
@@ -41,6 +46,8 @@ static SERVED: std::sync::LazyLock<Served> = std::sync::LazyLock::new(|| {
         birth: number("DATE_OF_BIRTH"),
         place: number("GEO_COORDINATES"),
         bank_code: number("SWIFT_BIC"),
+        hidden: What::Kind(Kind::of(HIDDEN_TEXT)),
+        instruction: What::Kind(Kind::of(INJECTION)),
         wordy,
         kinds: rules.iter().map(|rule| Kind::of(rule.kind)).collect(),
         rules,
@@ -88,52 +95,42 @@ pub(super) fn judge(
     let mut next = 0;
     let mut local = Local::new();
     for segment in &scan.texts.segments {
-        let first = next
-            + hits
-                .get(next..)
-                .unwrap_or_default()
-                .partition_point(|hit| hit.end as usize <= segment.start);
-        // A word's pattern may take the separator behind it.
-        let count = hits
-            .get(first..)
-            .unwrap_or_default()
-            .partition_point(|hit| hit.end as usize <= segment.end + 1);
-        let own = hits.get(first..first + count).unwrap_or_default();
-        next = first;
+        let own = next_hits(hits, &mut next, segment);
         let text = scan
             .texts
             .buffer
             .get(segment.start..segment.end)
             .unwrap_or_default();
-        learn(&mut known, segment.token, segment.source, text, own);
+        if !own.is_empty() {
+            learn(&mut known, segment.token, segment.source, text, own);
+        }
+        if !patience.lasts() {
+            return Err(ScanError::Time);
+        }
         let keys = match segment.source {
             Source::Key => Known::default(),
             Source::Value => context::of_keys(scan, &known, segment.token),
         };
         local.clear();
-        if !patience.lasts() {
-            return Err(ScanError::Time);
+        if scanner.wanted.secrets && (!own.is_empty() || keys.promises.is_some()) {
+            let whole = segment.map.is_none();
+            secrets_of(text, segment.start, own, &keys, whole, &mut local);
         }
-        if scanner.wanted.secrets {
-            secrets_of(
-                text,
-                segment.start,
-                own,
-                &keys,
-                segment.map.is_none(),
-                &mut local,
-            );
-        }
-        if scanner.wanted.identifiers {
-            let base = segment.start;
-            identifiers(scanner, text, base, own, &keys, &mut patience, &mut local);
-        }
-        customs(scanner, text, segment.start, own, &mut patience, &mut local);
-        if scanner.wanted.hidden
-            && segment.map.is_none()
-            && text.iter().any(|byte| *byte >= 0x80 || *byte == 0x1b)
+        if scanner.wanted.identifiers
+            && (segment.asks.shapes() || !own.is_empty() || keys.words != 0)
         {
-            let hidden = What::Kind(Kind::of(HIDDEN_TEXT));
+            let named = Named {
+                scan,
+                segment,
+                keys: &keys,
+            };
+            identifiers(text, &named, own, &mut patience, &mut local);
+        }
+        if !scanner.customs.is_empty() {
+            customs(scanner, text, segment.start, own, &mut patience, &mut local);
+        }
+        if scanner.wanted.hidden && segment.map.is_none() && segment.asks.hidden() {
+            let hidden = SERVED.hidden;
             injection::hidden(text, |start, end| local.push((hidden, start, end, 1.0)));
         }
         if scanner.wanted.injection {
@@ -161,6 +158,20 @@ pub(super) fn judge(
     settle(&mut findings);
     scan.findings = findings;
     Ok(())
+}
+
+/// The matches that end in a segment; segments are asked for in their order.
+fn next_hits<'a>(hits: &'a [Hit], next: &mut usize, segment: &Segment) -> &'a [Hit] {
+    let ends = |at: usize| hits.get(at).map(|hit| hit.end as usize);
+    while ends(*next).is_some_and(|end| end <= segment.start) {
+        *next += 1;
+    }
+    // A word's pattern may take the separator behind it.
+    let mut last = *next;
+    while ends(last).is_some_and(|end| end <= segment.end + 1) {
+        last += 1;
+    }
+    hits.get(*next..last).unwrap_or_default()
 }
 
 fn mapped(
@@ -191,18 +202,17 @@ fn learn(known: &mut [Known], token: usize, source: Source, text: &[u8], hits: &
             _ => {}
         }
     }
-    known.otherwise |= source == Source::Key && context::is_otherwise(text);
 }
 
 /// Whether a key with a secret's name has a secret for a value, and not a part of a protocol or of a schema.
 fn promises(key: &[u8]) -> bool {
-    const NOT: [&[u8]; 14] = [
-        b"page", b"next", b"cursor", b"continu", b"sync", b"count", b"type", b"url", b"uri",
-        b"max", b"limit", b"hash", b"policy", b"expir",
-    ];
-    let lower = key.to_ascii_lowercase();
-    !NOT.iter()
-        .any(|part| memchr::memmem::find(&lower, part).is_some())
+    static NOT: LazyLock<secrets::Parts> = LazyLock::new(|| {
+        secrets::Parts::new(&[
+            "page", "next", "cursor", "continu", "sync", "count", "type", "url", "uri", "max",
+            "limit", "hash", "policy", "expir",
+        ])
+    });
+    !NOT.occur_in(key)
 }
 
 fn secrets_of(
@@ -249,36 +259,48 @@ fn secrets_of(
     }
 }
 
+/// What names the values of one segment from outside of it.
+struct Named<'a> {
+    scan: &'a Scan<'a>,
+    segment: &'a Segment,
+    keys: &'a Known,
+}
+
 fn identifiers(
-    scanner: &Scanner,
     text: &[u8],
-    base: usize,
+    named: &Named<'_>,
     hits: &[Hit],
-    keys: &Known,
     patience: &mut Patience<'_>,
     local: &mut Local,
 ) {
     let served = &*SERVED;
+    let (keys, asks) = (named.keys, named.segment.asks);
+    let otherwise = OnceCell::new();
+    let is_otherwise =
+        || *otherwise.get_or_init(|| context::is_otherwise(named.scan, named.segment.token));
     let any = hits.iter().fold(keys.words, |any, hit| any | rules_of(hit));
     let mut around = Around {
         text,
-        base,
+        base: named.segment.start,
         hits,
         keys: keys.words,
         tables: Tables::default(),
         any,
     };
-    find::structures(text, |(kind, start, end)| {
-        local.push((What::Kind(Kind::of(kind)), start, end, 1.0))
-    });
-    shape::candidates(text, |candidate| {
+    if asks.shapes() {
+        find::structures(text, |(kind, start, end)| {
+            local.push((What::Kind(Kind::of(kind)), start, end, 1.0))
+        });
+    }
+    let digits = if asks.digits() { text } else { &[] };
+    shape::candidates(digits, any != 0, |candidate| {
         let mut nearby = None;
         let mut best: Option<(usize, f64)> = None;
-        scanner.layouts.matching(candidate, |number, bare| {
+        candidate.rules(any != 0, |number, bare| {
             let bit = 1_u128 << number;
             let bare = bare
                 && !(candidate.is_digits()
-                    && (keys.otherwise && keys.words & bit == 0
+                    && (keys.words & bit == 0 && is_otherwise()
                         || is_numbered(text, candidate.start)));
             if !bare && around.any & bit == 0 {
                 return;
@@ -294,7 +316,7 @@ fn identifiers(
                     nearby.close
                 } != 0
             };
-            if !bare && (!named || candidate.has_words(text)) {
+            if !bare && (!named || candidate.has_words()) {
                 return;
             }
             let score = if served.wordy & bit != 0 {
@@ -308,7 +330,7 @@ fn identifiers(
                 && served
                     .rules
                     .get(number)
-                    .is_some_and(|rule| (rule.check)(candidate.compact()))
+                    .is_some_and(|rule| (rule.check)(candidate.compact().bytes()))
             {
                 best = Some((number, score));
             }
@@ -319,7 +341,9 @@ fn identifiers(
         }
         patience.lasts()
     });
-    contextual(text, any, &mut around, local);
+    if any != 0 {
+        contextual(text, any, &mut around, local);
+    }
 }
 
 /// Whether the word before says that a number is given out by a shop, a carrier or a tracker.
@@ -474,7 +498,7 @@ fn instructions(
         if score >= injection::SCORE_MIN {
             let end = scan.text(token).len();
             findings.push(Finding {
-                what: What::Kind(Kind::of(INJECTION)),
+                what: SERVED.instruction,
                 token,
                 start: 0,
                 end,
@@ -491,8 +515,10 @@ fn settle(findings: &mut Vec<Finding>) {
             .cmp(&(other.token, other.start, usize::MAX - other.end))
             .then(other.score.total_cmp(&one.score))
     });
-    let instruction = What::Kind(Kind::of(INJECTION));
-    let hidden = What::Kind(Kind::of(HIDDEN_TEXT));
+    if findings.is_empty() {
+        return;
+    }
+    let (instruction, hidden) = (SERVED.instruction, SERVED.hidden);
     let mut kept: Vec<Finding> = Vec::with_capacity(findings.len());
     for finding in findings.drain(..) {
         let apart = |what: What| what == instruction || what == hidden;

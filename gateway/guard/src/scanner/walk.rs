@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Limits, Node, Place, Scan, ScanError};
 use crate::json::{self, Event, Token, Walk};
 use crate::place::{self, Freedom, Zone};
-use crate::text::{Source, Texts};
+use crate::text::{Excess, Source, Texts};
 use crate::views;
 
 struct Level {
@@ -26,15 +26,18 @@ struct Walker<'a> {
 pub(super) fn walk<'a>(message: &'a [u8], limits: &Limits) -> Result<Scan<'a>, ScanError> {
     let mut walk = Walk::new(message)?;
     let mut texts = Texts::default();
+    // Room for what a message of that length has as a rule.
+    let expected = (message.len() / 16).clamp(8, 1024);
     texts.buffer.reserve(message.len());
+    texts.segments.reserve(expected);
     texts.clear();
     let mut walker = Walker {
         message,
         limits: *limits,
-        places: Vec::new(),
-        nodes: Vec::new(),
+        places: Vec::with_capacity(expected),
+        nodes: Vec::with_capacity(8),
         texts,
-        levels: Vec::new(),
+        levels: Vec::with_capacity(8),
     };
     while let Some(event) = walk.step()? {
         walker.take(event)?;
@@ -168,6 +171,10 @@ impl Walker<'_> {
             return Ok(());
         };
         let raw = self.message.get(place.start..place.end).unwrap_or_default();
+        let named = place.token == Token::Key && place.freedom == Freedom::Name;
+        if named && !place.escaped && place::is_of_protocol(raw) {
+            return Ok(());
+        }
         let short_number = place.token == Token::Number && raw.len() < 7;
         if place.freedom == Freedom::Protocol || raw.is_empty() || short_number {
             return Ok(());
@@ -184,10 +191,10 @@ impl Walker<'_> {
         };
         place.segment = Some(self.texts.segments.len());
         let bytes_max = self.limits.text_bytes_max;
-        let fits = match payload {
+        let added = match payload {
             Payload::Skip => {
                 place.segment = None;
-                true
+                Ok(())
             }
             Payload::Decoded { skip, bytes } => {
                 place.encoded = Some(skip);
@@ -197,18 +204,19 @@ impl Walker<'_> {
             }
             Payload::Plain if place.escaped => {
                 self.texts.add(number, source, bytes_max, |buffer| {
-                    json::decode(raw, buffer, &mut Vec::new())
+                    json::decode(raw, buffer)
                 })
             }
             Payload::Plain => self.texts.add(number, source, bytes_max, |buffer| {
                 buffer.extend_from_slice(raw)
             }),
         };
-        if fits {
-            Ok(())
-        } else {
-            Err(ScanError::Limit("text"))
-        }
+        added.map_err(|excess| {
+            ScanError::Limit(match excess {
+                Excess::Text => "text",
+                Excess::Layers => "layers of encoding",
+            })
+        })
     }
 }
 
@@ -220,6 +228,12 @@ enum Payload {
 
 /// What a string that may be base64 as a whole is scanned as.
 fn encoded(raw: &[u8], freedom: Freedom, escaped: bool) -> Payload {
+    // Most strings are neither, and need not be decoded to see it.
+    let may_be_data =
+        raw.starts_with(b"data:") || escaped && matches!(raw.first(), Some(b'd' | b'\\'));
+    if !matches!(freedom, Freedom::Opaque | Freedom::Blob) && !may_be_data {
+        return Payload::Plain;
+    }
     let text = |bytes: &Vec<u8>| std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0'));
     let unescaped = unslashed(raw, escaped);
     match freedom {
@@ -251,7 +265,7 @@ fn unslashed(raw: &[u8], escaped: bool) -> Cow<'_, [u8]> {
         return Cow::Borrowed(raw);
     }
     let mut text = Vec::with_capacity(raw.len());
-    json::decode(raw, &mut text, &mut Vec::new());
+    json::decode(raw, &mut text);
     Cow::Owned(text)
 }
 

@@ -159,13 +159,13 @@ fn judged(value: &[u8], what: Assignment) -> Option<&'static str> {
                 .filter(|byte| byte.is_ascii_alphabetic())
                 .count();
             let hex = value.iter().all(u8::is_ascii_hexdigit);
-            let enough = entropy(value) >= if hex { 3.0 } else { 3.5 };
+            let enough = || entropy(value) >= if hex { 3.0 } else { 3.5 };
             (value.len() >= 16
                 && token
                 && digits >= 2
                 && letters >= 4
-                && enough
-                && !identifier(value))
+                && !identifier(value)
+                && enough())
             .then_some("GENERIC_SECRET")
         }
     }

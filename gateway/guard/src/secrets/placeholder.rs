@@ -1,44 +1,50 @@
 //! What stands where a secret would stand, and is none.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use crate::kind::Kind;
 
 /// Parts, in lower case, that only examples and references have.
-const PARTS: [&str; 34] = [
-    "example",
-    "xxxx",
-    "****",
-    "....",
-    "....",
-    "<",
-    "${",
-    "{{",
-    "$(",
-    "%(",
-    "%{",
-    "process.env",
-    "os.environ",
-    "getenv",
-    "env.",
-    "your_",
-    "your-",
-    "yourapi",
-    "changeme",
-    "change_me",
-    "redacted",
-    "placeholder",
-    "dummy",
-    "not-a-real",
-    "notareal",
-    "insert_",
-    "todo",
-    "fixme",
-    "foobar",
-    "12345678901234567890",
-    "abcdefghijklmnop",
-    "!ref",
-    "vault:",
-    "secretref",
-];
+static PARTS: LazyLock<Parts> = LazyLock::new(|| {
+    Parts::new(&[
+        "example",
+        "xxxx",
+        "****",
+        "....",
+        "....",
+        "<",
+        "${",
+        "{{",
+        "$(",
+        "%(",
+        "%{",
+        "process.env",
+        "os.environ",
+        "getenv",
+        "env.",
+        "your_",
+        "your-",
+        "yourapi",
+        "changeme",
+        "change_me",
+        "redacted",
+        "placeholder",
+        "dummy",
+        "not-a-real",
+        "notareal",
+        "insert_",
+        "todo",
+        "fixme",
+        "foobar",
+        "12345678901234567890",
+        "abcdefghijklmnop",
+        "!ref",
+        "vault:",
+        "secretref",
+    ])
+});
 
 /// Longest value that is looked at in full; a longer one is no placeholder.
 const BYTES_MAX: usize = 256;
@@ -48,20 +54,36 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     if value.len() > BYTES_MAX {
         return false;
     }
-    let lower = value.to_ascii_lowercase();
     let uniform = value
         .windows(2)
         .filter(|pair| pair.first() != pair.last())
         .count()
         < 2;
     uniform
-        || PARTS.iter().any(|part| memchr::memmem::find(&lower, part.as_bytes()).is_some())
+        || PARTS.occur_in(value)
         // Our own placeholders: redacting twice changes nothing.
         || value.starts_with(b"[") && value.contains(&b']')
         || has_own(value)
         || matches!(value.first(), Some(b'$' | b'%' | b'!' | b'(' | b'@' | b'*' | b'&'))
             && value.iter().skip(1).all(|byte| byte.is_ascii_alphanumeric() || b"_.{}()$%/*-:".contains(byte))
             && !value.iter().any(u8::is_ascii_digit)
+}
+
+/// Short texts that are looked for all at once, in either case.
+pub(crate) struct Parts(Option<AhoCorasick>);
+
+impl Parts {
+    pub(crate) fn new(parts: &[&str]) -> Self {
+        let mut builder = AhoCorasick::builder();
+        builder
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA));
+        Self(builder.build(parts).ok())
+    }
+
+    pub(crate) fn occur_in(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|parts| parts.is_match(text))
+    }
 }
 
 /// Whether a placeholder of ours, such as `[EMAIL]`, stands in `value`: what was secret in it has been taken out.

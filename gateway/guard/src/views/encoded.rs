@@ -5,13 +5,13 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::{RUN_MIN, View};
+use super::{RUN_MIN, View, is_run};
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
-const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
-const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+static PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+static URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
 /// Bytes of a run that are decoded first, to see whether the rest is worth it.
 const SAMPLE: usize = 16;
@@ -21,6 +21,12 @@ pub(super) fn runs(text: &[u8], views: &mut Vec<View>) {
     let mut at = 0;
     while at < text.len() {
         let rest = text.get(at..).unwrap_or_default();
+        // A byte that belongs to no run, among the next few, ends what could have begun before it.
+        let window = rest.get(..rest.len().min(RUN_MIN)).unwrap_or_default();
+        if let Some(end) = window.iter().rposition(|byte| !is_run(*byte)) {
+            at += end + 1;
+            continue;
+        }
         let length = rest
             .iter()
             .position(|byte| !is_run(*byte))
@@ -44,10 +50,6 @@ pub(super) fn runs(text: &[u8], views: &mut Vec<View>) {
     }
 }
 
-fn is_run(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
-}
-
 fn hexadecimal(run: &[u8]) -> Option<Vec<u8>> {
     if !run.len().is_multiple_of(2) || !run.iter().all(u8::is_ascii_hexdigit) {
         return None;
@@ -65,8 +67,12 @@ fn hexadecimal(run: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn base64_text(run: &[u8]) -> Option<Vec<u8>> {
-    let sample = decode(run.get(..SAMPLE)?)?;
-    let start = match std::str::from_utf8(&sample) {
+    let mut sample = [0; SAMPLE];
+    let length = engine(run)
+        .decode_slice(run.get(..SAMPLE)?, &mut sample)
+        .ok()?;
+    let sample = sample.get(..length)?;
+    let start = match std::str::from_utf8(sample) {
         Ok(text) => text,
         // A character may be cut by the sample's end.
         Err(error) if error.error_len().is_none() => {
@@ -85,23 +91,24 @@ fn base64_text(run: &[u8]) -> Option<Vec<u8>> {
         .then_some(whole)
 }
 
+/// Which of the two alphabets a run is written in.
+fn engine(run: &[u8]) -> &'static GeneralPurpose {
+    let url = run.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    if url { &URL } else { &PLAIN }
+}
+
 fn readable(character: char) -> bool {
     !character.is_control() || matches!(character, '\n' | '\r' | '\t')
 }
 
 fn decode(run: &[u8]) -> Option<Vec<u8>> {
-    let url = run.iter().any(|byte| matches!(byte, b'-' | b'_'));
     // One digit too many cannot be base64; what precedes it can.
     let run = if run.len() % 4 == 1 {
         run.get(..run.len() - 1)?
     } else {
         run
     };
-    if url {
-        URL.decode(run).ok()
-    } else {
-        PLAIN.decode(run).ok()
-    }
+    engine(run).decode(run).ok()
 }
 
 /// Decodes a whole base64 text (of a blob), padding or not.

@@ -4,18 +4,27 @@
 use super::View;
 use super::fold::{Folded, fold};
 
+/// What is made of an escape sign that was escaped itself, as every text in a text in a text has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// One layer is undone.
+    Each,
+    /// All layers are undone at once.
+    Once,
+}
+
 /// The decoded text, or none where nothing would change.
-pub(super) fn decoded(text: &[u8]) -> Option<View> {
+pub(super) fn decoded(text: &[u8], again: Again) -> Option<View> {
     let whole = std::str::from_utf8(text).ok()?;
     // Most texts with a percent sign or an angle bracket ask for nothing: look before memory is taken.
-    let mut at = first_change(whole, 0)?;
+    let mut at = first_change(whole, 0, again)?;
     let mut view = View::with_capacity(text.len());
     let mut kept = 0;
     loop {
         keep(&mut view, text, kept, at);
-        let used = change(whole, at, Some(&mut view)).unwrap_or(1);
+        let used = change(whole, at, again, Some(&mut view)).unwrap_or(1);
         kept = at + used;
-        match first_change(whole, kept) {
+        match first_change(whole, kept, again) {
             Some(next) => at = next,
             None => break,
         }
@@ -36,19 +45,19 @@ fn keep(view: &mut View, text: &[u8], from: usize, to: usize) {
 }
 
 /// Where the next change begins.
-fn first_change(text: &str, from: usize) -> Option<usize> {
+fn first_change(text: &str, from: usize, again: Again) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = from;
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'\\' | b'%' | b'&' | b'<' | b'=' => {
-                if change(text, at, None).is_some() {
+                if change(text, at, again, None).is_some() {
                     return Some(at);
                 }
                 at += 1;
             }
             0x80.. => {
-                if change(text, at, None).is_some() {
+                if change(text, at, again, None).is_some() {
                     return Some(at);
                 }
                 at += text
@@ -63,8 +72,17 @@ fn first_change(text: &str, from: usize) -> Option<usize> {
 }
 
 /// Applies the change that begins at `at`, if there is one, and says how many bytes it takes up.
-fn change(text: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
+fn change(text: &str, at: usize, again: Again, view: Option<&mut View>) -> Option<usize> {
     let rest = text.get(at..)?;
+    if again == Again::Once
+        && let Some(layers) = layers(rest)
+    {
+        return match layers {
+            // The last one is met behind them, with what it escapes.
+            Layers::Backslashes(count) => Some(count),
+            Layers::After(sign, count) => one(view, sign, at, 1 + count),
+        };
+    }
     match rest.as_bytes().first()? {
         b'\\' => escape(rest, at, view),
         b'%' => percent(rest, at, view),
@@ -74,6 +92,30 @@ fn change(text: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
         b'=' if rest.starts_with("=40") => one(view, '@', at, 3),
         b'=' => None,
         _ => folded(rest, at, view),
+    }
+}
+
+/// Bytes that do nothing but escape an escape sign.
+enum Layers {
+    /// So many back-slashes before one that is left.
+    Backslashes(usize),
+    /// So many bytes behind this sign: `amp;amp;`, `2525`.
+    After(char, usize),
+}
+
+/// The layers at the beginning of `rest`, where there are at least two.
+fn layers(rest: &str) -> Option<Layers> {
+    let (sign, unit): (char, &str) = match rest.as_bytes().first()? {
+        b'\\' => ('\\', "\\"),
+        b'&' => ('&', "amp;"),
+        b'%' => ('%', "25"),
+        _ => return None,
+    };
+    let behind = rest.get(1..)?;
+    let bytes = behind.len() - behind.trim_start_matches(unit).len();
+    match sign {
+        '\\' => (bytes > 1).then_some(Layers::Backslashes(bytes)),
+        _ => (bytes > unit.len()).then_some(Layers::After(sign, bytes)),
     }
 }
 

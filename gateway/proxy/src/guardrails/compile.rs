@@ -9,6 +9,7 @@ use super::{
     definitions::{Approved, LockError},
     hooks::Hooks,
     rules::{Exception, Rules},
+    seen::Seen,
     vault::Vault,
 };
 use crate::config::guardrails::{Action, Guardrails as Checked};
@@ -87,14 +88,22 @@ impl Guardrails {
             }
             None => None,
         };
+        // Who only watches is not to stop what cannot be watched.
+        let watches = rules.only_note()
+            && checked
+                .hooks
+                .iter()
+                .all(|hook| hook.action == Action::Monitor)
+            && approved.as_ref().is_none_or(Approved::only_notes);
         Ok(Self(Some(Arc::new(InForce {
             scanner: Scanner::compile(&customs, Limits::default(), wanted)?,
             rules,
             vault: Vault::new(checked.key.as_ref().map(|key| key.expose().as_bytes())),
             hooks: Hooks::compile(&checked.hooks, !checked.blocked_as_error),
             approved,
+            seen: Seen::default(),
             blocked_as_error: checked.blocked_as_error,
-            open: checked.open,
+            open: checked.open || watches,
         }))))
     }
 }

@@ -68,6 +68,13 @@ impl Approved {
         })
     }
 
+    /// Whether lists and calls pass whatever has changed.
+    pub(super) fn only_notes(&self) -> bool {
+        [self.changed, self.new, self.shadowing]
+            .iter()
+            .all(|becomes| *becomes == Unapproved::Alert)
+    }
+
     /// Whether calls of this tool are refused.
     pub(super) fn is_blocked(&self, server: &str, tool: Option<&str>) -> bool {
         let Some(tool) = tool else { return false };

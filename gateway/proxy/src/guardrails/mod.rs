@@ -16,6 +16,7 @@ pub mod hooks;
 pub mod pin;
 mod report;
 mod rules;
+mod seen;
 mod storable;
 mod vault;
 
@@ -40,6 +41,7 @@ use crate::{config::guardrails::Direction, policy::Permit};
 use definitions::Approved;
 use hooks::Hooks;
 use rules::Rules;
+use seen::Seen;
 use vault::Vault;
 
 /// The JSON-RPC code of a block: outside of what JSON-RPC and MCP reserve.
@@ -60,6 +62,7 @@ struct InForce {
     vault: Vault,
     hooks: Hooks,
     approved: Option<Approved>,
+    seen: Seen,
     blocked_as_error: bool,
     open: bool,
 }
@@ -238,6 +241,10 @@ impl Guardrails {
             return Ok(Acted::untouched(message));
         };
         let started = Instant::now();
+        if let Some(mut acted) = force.seen.again(scope, message) {
+            acted.report.micros = micros(started);
+            return Ok(acted);
+        }
         let in_time = || started.elapsed() < SCAN_TIME_MAX;
         let scan = match force.scanner.scan_while(message, &in_time) {
             Ok(scan) => scan,
@@ -250,7 +257,8 @@ impl Guardrails {
         if let Some(removed) = removed {
             acted.message = removed.into();
         }
-        acted.report.micros = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+        force.seen.keep(&force.rules, scope, message, &acted);
+        acted.report.micros = micros(started);
         match acted.blocked.take() {
             Some(rule) => Err(self.blocked(force, scope, rule, acted.report)),
             None => Ok(acted),
@@ -287,6 +295,10 @@ impl Guardrails {
             _ => Ok(()),
         }
     }
+}
+
+fn micros(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
 }
 
 /// Screens a permitted message on its way to the server.

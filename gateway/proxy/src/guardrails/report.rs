@@ -53,6 +53,11 @@ impl Report {
         self.action.is_none() && !self.degraded
     }
 
+    /// Whether every finding is described.
+    pub(super) fn is_described(&self) -> bool {
+        self.evidence.len() < EVIDENCE_MAX
+    }
+
     pub(super) fn add(&mut self, evidence: Evidence, counted: bool) {
         // What blocks is always described.
         let describe = self.evidence.len() < EVIDENCE_MAX

@@ -51,6 +51,24 @@ pub(super) struct Decision<'a> {
 }
 
 impl Rules {
+    /// Whether no finding changes or stops a message.
+    pub(super) fn only_note(&self) -> bool {
+        let exceptions = self
+            .exceptions
+            .iter()
+            .map(|exception| exception.rule.action);
+        let kinds = self.kinds.iter().map(|(action, _)| *action);
+        let patterns = self.patterns.iter().map(|(action, _)| *action);
+        let mut all = exceptions.chain(kinds).chain(patterns);
+        all.all(|action| matches!(action, Action::Off | Action::Monitor))
+    }
+
+    /// Whether anything depends on who calls.
+    pub(super) fn are_personal(&self) -> bool {
+        let mut rules = self.exceptions.iter().map(|exception| &exception.rule);
+        rules.any(|rule| rule.agent.is_some() || rule.team.is_some())
+    }
+
     /// The action for a finding; `pointer` is asked for only where a rule needs it.
     pub(super) fn decide(
         &self,

@@ -2,7 +2,7 @@
 //! whether its result follows a schema.
 //!
 //! It reads along as a list passes, from a copy of the bytes: it changes nothing and delays nothing,
-//! and what it cannot read it leaves.
+//! and what it cannot read it leaves. A list that was read before is not read again.
 
 use std::sync::Arc;
 
@@ -94,20 +94,24 @@ impl Listening {
     }
 
     fn learn(&self, json: &[u8]) {
+        let Lesson { server, version } = &self.lesson;
+        if server.has_learned(version, json) {
+            return;
+        }
         let Ok(Message {
             result: Some(List { tools }),
         }) = serde_json::from_slice(json)
         else {
             return;
         };
-        let Lesson { server, version } = &self.lesson;
-        for tool in tools {
+        let tools = tools.iter().map(|tool| {
             let traits = Traits {
                 read_only: tool.annotations.read_only_hint == Some(true),
                 idempotent: tool.annotations.idempotent_hint == Some(true),
                 typed: tool.output_schema.is_some(),
             };
-            server.learn(version, &tool.name, traits);
-        }
+            (&*tool.name, traits)
+        });
+        server.learn(version, json, tools);
     }
 }

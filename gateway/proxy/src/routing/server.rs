@@ -119,12 +119,23 @@ impl Server {
         withdrawn.then_some(breach)
     }
 
-    /// Keeps what a version's tool says about itself: whether it changes nothing, whether calling it
-    /// twice does no more than calling it once.
-    pub fn learn(&self, version: &str, tool: &str, traits: Traits) {
+    /// Keeps what the tools of a version's list say about themselves: whether they change nothing,
+    /// whether calling one twice does no more than calling it once. `list` is the message that they stand in.
+    pub fn learn<'a>(
+        &self,
+        version: &str,
+        list: &[u8],
+        tools: impl Iterator<Item = (&'a str, Traits)>,
+    ) {
         if let Some(version) = self.find_version(version) {
-            version.learn(tool, traits);
+            version.learn(list, tools);
         }
+    }
+
+    /// Whether nothing can be learned from a version's list that was not learned before.
+    pub fn has_learned(&self, version: &str, list: &[u8]) -> bool {
+        self.find_version(version)
+            .is_some_and(|version| version.has_learned(list))
     }
 
     /// The version under watch.

@@ -5,7 +5,7 @@
 //! weight grows, callers move to that version only.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::{
         Arc, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -13,10 +13,13 @@ use std::{
 };
 
 use gantry_analytics::record::Transport;
+use gantry_mcp::again::Known;
 use sha2::{Digest, Sha256};
 
 /// Tools of one version whose annotations are kept.
 const TOOLS_MAX: usize = 4_096;
+/// Bytes of one version's lists that are known again.
+const LISTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// One version of a server. What it has learned outlives configurations.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ struct Learned {
     read_only: HashSet<String>,
     idempotent: HashSet<String>,
     untyped: HashSet<String>,
+    /// Lists that say nothing beyond this.
+    lists: VecDeque<Known>,
 }
 
 /// What a tool says about itself.
@@ -100,14 +105,37 @@ impl Version {
         self.withdrawn.swap(false, Relaxed)
     }
 
-    /// Keeps what a tool says about itself.
-    pub(super) fn learn(&self, tool: &str, traits: Traits) {
+    /// Keeps what the tools of a list say about themselves; `list` is the message that they stand in.
+    pub(super) fn learn<'a>(&self, list: &[u8], tools: impl Iterator<Item = (&'a str, Traits)>) {
         let Ok(mut learned) = self.learned.write() else {
             return;
         };
-        keep(&mut learned.read_only, tool, traits.read_only);
-        keep(&mut learned.idempotent, tool, traits.idempotent);
-        keep(&mut learned.untyped, tool, !traits.typed);
+        let mut news = false;
+        for (tool, traits) in tools {
+            news |= keep(&mut learned.read_only, tool, traits.read_only);
+            news |= keep(&mut learned.idempotent, tool, traits.idempotent);
+            news |= keep(&mut learned.untyped, tool, !traits.typed);
+        }
+        // What was learned from another list may be what has just changed.
+        if news {
+            learned.lists.clear();
+        }
+        let known = Known::new(list).filter(|known| known.bytes() <= LISTS_BYTES_MAX);
+        learned.lists.extend(known);
+        while learned.lists.iter().map(Known::bytes).sum::<usize>() > LISTS_BYTES_MAX {
+            learned.lists.pop_front();
+        }
+    }
+
+    /// Whether nothing can be learned from a list that was not learned before.
+    pub(super) fn has_learned(&self, list: &[u8]) -> bool {
+        let learned = self.learned.read();
+        learned.is_ok_and(|learned| {
+            learned
+                .lists
+                .iter()
+                .any(|known| known.is_again(list).is_some())
+        })
     }
 
     /// Whether a tool has said that it changes nothing.
@@ -142,13 +170,12 @@ impl Version {
     }
 }
 
-/// Puts a tool in or takes it out.
-fn keep(tools: &mut HashSet<String>, tool: &str, holds: bool) {
+/// Puts a tool in or takes it out. Whether that changed anything.
+fn keep(tools: &mut HashSet<String>, tool: &str, holds: bool) -> bool {
     if !holds {
-        tools.remove(tool);
-    } else if tools.len() < TOOLS_MAX {
-        tools.insert(tool.to_owned());
+        return tools.remove(tool);
     }
+    !tools.contains(tool) && tools.len() < TOOLS_MAX && tools.insert(tool.to_owned())
 }
 
 /// The version that the caller with this key sees. Where no version has a weight left, the first.
@@ -250,18 +277,49 @@ mod tests {
             idempotent: true,
             ..Traits::default()
         };
-        version.learn("get", get);
-        version.learn("put", put);
+        version.learn(b"", [("get", get), ("put", put)].into_iter());
         assert!(version.is_untyped("put") && !version.is_untyped("get"));
         assert!(!version.is_untyped("never listed"));
         assert!(version.reads_only("get") && version.repeats("get"));
         assert!(!version.reads_only("put") && version.repeats("put"));
         let next = Version::new("v1", 5, Some(&version));
-        next.learn("get", Traits::default());
+        next.learn(b"", [("get", Traits::default())].into_iter());
         assert!(!version.repeats("get"));
         for tool in 0..2 * TOOLS_MAX {
-            version.learn(&tool.to_string(), get);
+            version.learn(b"", [(&*tool.to_string(), get)].into_iter());
         }
         assert_eq!(version.learned.read().unwrap().read_only.len(), TOOLS_MAX);
+    }
+
+    #[test]
+    fn a_list_is_learned_once_until_another_says_otherwise() {
+        let version = Version::new("v1", 1, None);
+        let reads = |read_only| Traits {
+            read_only,
+            ..Traits::default()
+        };
+        let list = |id: u32, page: &str| format!(r#"{{"id":{id},"result":{{"tools":"{page}"}}}}"#);
+        let learn = |page: &str, tool, read_only| {
+            version.learn(
+                list(1, page).as_bytes(),
+                [(tool, reads(read_only))].into_iter(),
+            );
+        };
+        let known = |page: &str| version.has_learned(list(2, page).as_bytes());
+        assert!(!known("a"));
+        learn("a", "get", true);
+        assert!(known("a") && !known("b"));
+        // A page with another tool may have changed what the first says: it is read once more.
+        learn("b", "put", false);
+        assert!(!known("a") && known("b"));
+        learn("a", "get", true);
+        assert!(known("a") && known("b"));
+        learn("a2", "get", false);
+        assert!(!known("a") && known("a2"));
+        let large = "x".repeat(LISTS_BYTES_MAX / 2);
+        for page in ["1", "2", "3"] {
+            learn(&format!("{page}{large}"), "get", false);
+        }
+        assert!(!known("a2") && !known(&format!("2{large}")) && known(&format!("3{large}")));
     }
 }
