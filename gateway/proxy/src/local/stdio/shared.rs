@@ -56,9 +56,11 @@ pub(super) struct Shared {
     server: Arc<str>,
     command: Arc<Command>,
     room: Arc<Semaphore>,
-    /// By whose it is, and whether it gets modern messages.
-    slots: Mutex<HashMap<(Arc<str>, bool), Arc<Slot>>>,
+    slots: Mutex<Slots>,
 }
+
+/// By whose it is, and whether it gets modern messages.
+type Slots = HashMap<(Arc<str>, bool), Arc<Slot>>;
 
 /// Where one program is, or was, or will be.
 #[derive(Default)]
@@ -161,7 +163,7 @@ impl Shared {
         }
     }
 
-    fn slots(&self) -> MutexGuard<'_, HashMap<(Arc<str>, bool), Arc<Slot>>> {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
