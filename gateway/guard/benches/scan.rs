@@ -3,6 +3,12 @@
 //! Time and bytes a second of one pass over the labelled sample, of single messages by size and of
 //! the worst that we could think of; then the engines beside each other, tier by tier. For the cost
 //! of one message of the sample, its pass is divided by the number that its name says.
+//!
+//! Optimised, CPU time of one thread on a shared virtual machine under load (Intel Xeon), least of many runs: 8.2 µs
+//! for a message of the sample (315 bytes on average, most of them with something to find), 1 KB of text 17 µs, 1 KB
+//! and 16 KB of rows 109 and 96 MB/s, 16.7 MB of text 0.35 s. The passes of Vectorscan are a fifth of it. With 734 words
+//! as literals its vendored SSE4.2 build makes 458 MB/s and Debian's library with AVX-512 543 MB/s; with the phrases
+//! 416 and 383 MB/s. So the portable build stays.
 
 #![allow(
     clippy::unwrap_used,

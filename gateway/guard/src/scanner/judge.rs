@@ -293,10 +293,10 @@ fn identifiers(
         });
     }
     let digits = if asks.digits() { text } else { &[] };
-    shape::candidates(digits, any != 0, |candidate| {
+    shape::candidates(digits, any, |candidate| {
         let mut nearby = None;
         let mut best: Option<(usize, f64)> = None;
-        candidate.rules(any != 0, |number, bare| {
+        candidate.rules(any, |number, bare| {
             let bit = 1_u128 << number;
             let bare = bare
                 && !(candidate.is_digits()
