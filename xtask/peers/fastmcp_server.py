@@ -1,8 +1,10 @@
 """An MCP server on PyPI `fastmcp`, for the demo and the tests.
 
-Prints `listening on URL` once it can be reached, on a free port of the loopback interface or on the one given.
+Prints `listening on URL` once it can be reached, on a free port of the loopback interface or on the one given. With
+LIST_PAGE_SIZE its lists come in pages of that many elements.
 """
 
+import os
 import socket
 import sys
 
@@ -10,7 +12,8 @@ import uvicorn
 from fastmcp import Context, FastMCP
 from fastmcp.exceptions import ToolError
 
-mcp = FastMCP("crm", version="1.0.0")
+page_size = os.environ.get("LIST_PAGE_SIZE")
+mcp = FastMCP("crm", version="1.0.0", list_page_size=int(page_size) if page_size else None)
 
 
 @mcp.tool

@@ -219,7 +219,7 @@ pub(super) fn begin(visit: &Visit, request: &Request) -> Trail {
     }
     trail.identified(
         &visit.caller,
-        &pipeline::tenant(&visit.gateway, &visit.caller),
+        pipeline::tenant(&visit.gateway, &visit.caller),
     );
     trail.received(request.body.len());
     trail

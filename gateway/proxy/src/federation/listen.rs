@@ -64,7 +64,7 @@ pub(super) async fn listen(
     drop((begun, gone));
     let (faults, honoured) = gather(visit, asked, &mut beginnings).await;
     let left_out = merge::left_out(visit, asked, faults)?;
-    let acknowledged = acknowledged(visit, id, &honoured, &left_out);
+    let acknowledged = acknowledged(id, &honoured, &left_out);
     // There is room: nobody sends before the word is given.
     let _ = tx.try_send(stream::event(acknowledged.as_bytes()));
     let _ = go.send(true);
@@ -177,12 +177,7 @@ fn narrowed(body: &[u8], mentions: &[mentions::Mention<'_>], filter: &Filter) ->
 }
 
 /// What the client is told first: everything that some member has agreed to tell.
-fn acknowledged(
-    visit: &Visit,
-    id: &str,
-    honoured: &[Vec<u8>],
-    left_out: &[(String, &'static str)],
-) -> String {
+fn acknowledged(id: &str, honoured: &[Vec<u8>], left_out: &[(String, &'static str)]) -> String {
     let mut kinds = Vec::new();
     let (mut resources, mut tasks) = (Vec::new(), Vec::new());
     for message in honoured {
@@ -193,7 +188,7 @@ fn acknowledged(
                 What::Filter => {
                     let agreed = |kind: &&str| agrees(mention.raw(), kind) && !kinds.contains(kind);
                     let more: Vec<&str> =
-                        KINDS.iter().copied().filter(|kind| agreed(&kind)).collect();
+                        KINDS.iter().copied().filter(|kind| agreed(kind)).collect();
                     kinds.extend(more);
                 }
                 _ => {}
@@ -217,7 +212,6 @@ fn acknowledged(
         true => String::new(),
         false => format!(",\"dev.gantry/partial\":[{}]", partial.join(",")),
     };
-    debug_assert!(visit.is_modern());
     format!(
         r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"notifications":{{{}}},"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}{partial}}}}}}}"#,
         members.join(",")

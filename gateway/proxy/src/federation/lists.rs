@@ -171,11 +171,14 @@ struct Kept {
     until: Instant,
 }
 
+/// How often each server has said that a list of its has changed.
+type Changes = HashMap<(Arc<str>, List), u64>;
+
 /// Parts that are kept. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Lists {
     kept: Cache<Key, Kept>,
-    changes: Arc<RwLock<HashMap<(Arc<str>, List), u64>>>,
+    changes: Arc<RwLock<Changes>>,
 }
 
 impl Default for Lists {

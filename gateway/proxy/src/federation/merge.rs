@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures::{StreamExt, stream};
 use gantry_mcp::listing::List;
 
 use super::{
@@ -18,6 +19,9 @@ use super::{
     visit::Visit,
 };
 use crate::pipeline::Refusal;
+
+/// Members that are asked at the same time; the others follow.
+const AT_ONCE_MAX: usize = 64;
 
 /// Pages of one member that are read to find a name.
 const SEARCHED_PAGES_MAX: usize = 16;
@@ -44,7 +48,7 @@ pub(super) async fn list(
         let page = lists::page(visit, at, list, call, cursor.as_deref()).await;
         Part { at, page }
     });
-    let parts = futures::future::join_all(parts).await;
+    let parts: Vec<Part> = stream::iter(parts).buffered(AT_ONCE_MAX).collect().await;
     let faults: Vec<(usize, Unheard)> = parts
         .iter()
         .filter_map(|part| Some((part.at, part.page.as_ref().err()?.clone())))

@@ -392,7 +392,7 @@ mod tests {
     fn what_is_too_long_or_unknown_is_left_out() {
         let long = "x".repeat(KEPT_BYTES_MAX);
         let session = begun(&format!(
-            r#"{{"protocolVersion":"1999-01-01","capabilities":{{"x":"{long}"}},"clientInfo":[]}}"#
+            r#"{{"protocolVersion":"1999-01-01","capabilities":{{"x":"{long}"}}}}"#
         ));
         assert_eq!(session.revision, Revision::V2025_11_25);
         assert_eq!(

@@ -166,6 +166,11 @@ pub(super) async fn follow(
     };
     let (ending, followed) = match outcome {
         Ok(followed) => (Ending::answered(followed.status, None, false), Ok(followed)),
+        // Being ended is how a stream without an end of its own ends.
+        Err(Refusal::Stopping) if trail.is_sent() => (
+            Ending::answered(StatusCode::OK, None, false),
+            Err(Unheard::of(&Refusal::Stopping)),
+        ),
         Err(refusal) => (Ending::refused(&refusal), Err(Unheard::of(&refusal))),
     };
     close(gateway, trail, ending).await;

@@ -14,6 +14,7 @@ mod capture;
 mod cli;
 mod conformance;
 mod faults;
+mod federation;
 mod fidelity;
 mod gateway;
 mod gauges;

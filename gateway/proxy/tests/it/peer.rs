@@ -55,8 +55,17 @@ impl Server {
 
     /// Starts it on this port.
     pub(crate) fn start_on(self, port: u16) -> Process {
+        Process::listening(&mut self.command(port))
+    }
+
+    /// Starts it on a free port, with these variables in its environment.
+    pub(crate) fn start_with(self, variables: &[(&str, &str)]) -> Process {
+        Process::listening(self.command(0).envs(variables.iter().copied()))
+    }
+
+    fn command(self, port: u16) -> std::process::Command {
         let port = port.to_string();
-        let mut command = match self {
+        match self {
             Server::Fixture => {
                 let mut command = std::process::Command::new(program("gantry-fixture"));
                 command.args(["--listen", &format!("127.0.0.1:{port}"), "--quiet"]);
@@ -81,8 +90,7 @@ impl Server {
                     .arg(port);
                 command
             }
-        };
-        Process::listening(&mut command)
+        }
     }
 
     fn session(self) -> PathBuf {
@@ -105,6 +113,11 @@ impl Client {
     /// Holds the session that is called `name`, as [`Client::hold`] does.
     pub(crate) async fn hold_named(self, url: &str, era: Era, name: &str) -> Vec<Value> {
         let session = scripts().join("sessions").join(name).with_extension("json");
+        self.hold_session(url, era, session).await
+    }
+
+    /// Holds the session in this file, as [`Client::hold`] does.
+    pub(crate) async fn hold_steps(self, url: &str, era: Era, session: PathBuf) -> Vec<Value> {
         self.hold_session(url, era, session).await
     }
 

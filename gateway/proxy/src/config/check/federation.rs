@@ -128,7 +128,7 @@ impl Checker<'_> {
                 hidden: tool.hidden,
             };
             let shown = view.shown();
-            if !view.hidden && shown != *own && !is_name(&shown) {
+            if !view.hidden && shown != *own && shown.len() > TOOL_NAME_BYTES_MAX {
                 self.fault(&path, "its group and name are too long together", NAME_FORM);
             }
             if let Some(other) = (!view.hidden).then(|| seen.insert(shown, own)).flatten() {

@@ -9,7 +9,7 @@ use crate::config::quantity::Period;
 
 /// What a separator looks like.
 pub(in crate::config) const SEPARATOR: &str =
-    "1 to 8 of letters, digits, `_`, `.` and `-`, with one of `_`, `.` and capital letters";
+    "1 to 8 of letters, digits, `_`, `.` and `-`, beginning with `_`, `.` or a capital letter";
 
 /// How names of several servers stand side by side.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]

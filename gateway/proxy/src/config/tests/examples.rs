@@ -38,6 +38,7 @@ fn every_example_is_valid() {
         "audit",
         "canary",
         "everything",
+        "federation",
         "guardrails",
         "identity",
         "limits",

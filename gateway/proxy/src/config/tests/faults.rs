@@ -341,3 +341,21 @@ fn limits_and_prices() {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     check_texts("limits", &texts);
 }
+
+#[test]
+fn several_servers_at_one_endpoint() {
+    check_texts(
+        "federation",
+        &[
+            "servers: {a: {url: http://a/}}\nfederation: {prefix: sometimes, separator: '-', deadline: 1ms, list_tl: 1s}",
+            "servers: {a: {url: http://a/}}\nfederation: {separator: ''}",
+            "servers: {a: {url: http://a/}}\nfederation: {separator: 'a_'}",
+            "servers: {a: {url: http://a/}}\nbundles: {a: {servers: [a]}}",
+            "servers: {a: {url: http://a/}}\nbundles: {B: {}}",
+            "servers: {a: {url: http://a/}}\nbundles: {b: {servers: [c], tools: ['*/x', c/x, a/thing:x, a/x]}}",
+            "servers: {a: {url: http://a/, tools: {x: {name: y}, z: {name: y}, w: {name: 'a b', group: 'é'}}}}",
+            "servers: {a: {url: http://a/, tools: {x: {name: y}, y: {}}}}",
+            "servers: {a: {url: http://a/, tools: {x: {hide: true}}}}",
+        ],
+    );
+}

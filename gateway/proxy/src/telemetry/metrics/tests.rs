@@ -393,6 +393,7 @@ fn every_family_is_on_the_page() {
     traffic.shed("orders", "queue_full");
     traffic.withdrawn("orders", "v2", true);
     traffic.mirrored("orders", "alike");
+    traffic.left_out("orders", "timeout");
     metrics.limited("agent,tool", "calls");
     metrics.spent(&SPENT);
     let page = metrics.render(&stats());
