@@ -2,6 +2,7 @@
 
 mod bundles;
 mod clients;
+mod discovery;
 mod lists;
 mod names;
 mod sessions;
