@@ -45,7 +45,7 @@ async fn tools_are_found_by_intent_and_called_in_both_eras() {
         "fast__add"
     );
     assert_eq!(
-        found(&url, "repeat what I say").await.first().unwrap(),
+        found(&url, "echo a text").await.first().unwrap(),
         "fixture__echo"
     );
     // Definitions are what a list would show.
