@@ -26,7 +26,7 @@ use super::{
     launch::{self, bounded_line},
     line::{self, Line, Said},
 };
-use crate::config;
+use crate::config::{self, Sharing};
 
 /// The longest line that a program may write. One that writes a longer one is ended.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -58,11 +58,15 @@ pub(super) struct Process {
     server: Arc<str>,
     /// Whether it serves several clients, so that nothing it asks for can be anybody's.
     shared: bool,
+    /// Whether it serves everybody, so that its end concerns more than one caller.
+    for_all: bool,
     closing: watch::Sender<bool>,
     begun: Instant,
     told: AtomicBool,
     /// Whether it was ended because nobody needed it.
     retired: AtomicBool,
+    /// Whether it has answered anything.
+    answered: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -112,10 +116,12 @@ impl Process {
         let process = Arc::new(Self {
             server: Arc::clone(server),
             shared,
+            for_all: command.per == Sharing::Gateway,
             closing: watch::Sender::new(false),
             begun: now,
             told: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             state: Mutex::new(State {
                 input: Some(input),
                 pending: BTreeMap::new(),
@@ -320,6 +326,7 @@ impl Process {
         let line = Line::read(text)?;
         match line.said()? {
             Said::Answer(number) => {
+                self.answered.store(true, Relaxed);
                 let pending = self.lock().pending.remove(&number);
                 // Nobody may wait any more.
                 if let Some(pending) = pending {
@@ -407,6 +414,12 @@ impl Drop for Process {
 }
 
 impl Underway {
+    /// Whether the end of the program says something about the server, and not only about what this caller did to its
+    /// own one.
+    pub(super) fn concerns_all(&self) -> bool {
+        self.process.for_all || !self.process.answered.load(Relaxed)
+    }
+
     /// Whether the program is still there to answer.
     pub(super) fn ended(&self) -> bool {
         !self.process.is_alive()

@@ -39,8 +39,12 @@ pub(super) fn listening(heard: mpsc::Receiver<Bytes>) -> Answer {
 
 fn whole(underway: &Underway, answer: Option<Bytes>, modern: bool, discovers: bool) -> Answer {
     let Some(answer) = answer else {
-        let error = ended(underway);
-        return message::json(StatusCode::BAD_GATEWAY, error);
+        // Whoever ends a program of its own must not make the server look broken to others.
+        let status = match underway.concerns_all() {
+            true => StatusCode::BAD_GATEWAY,
+            false => StatusCode::OK,
+        };
+        return message::json(status, ended(underway));
     };
     let code = std::str::from_utf8(&answer)
         .ok()

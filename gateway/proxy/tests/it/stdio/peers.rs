@@ -148,3 +148,39 @@ async fn calls_are_recorded_as_those_of_a_program() {
     assert_eq!(rows[0]["transport"], "stdio", "{}", rows[0]);
     assert_eq!(rows[0]["endpoint"], "local", "{}", rows[0]);
 }
+
+/// What a server lists can be pinned, whatever the server is.
+#[tokio::test]
+async fn definitions_of_a_program_and_of_an_api_are_pinned() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(
+        file("api.json"),
+        r#"{"openapi": "3.0.0", "paths": {"/a": {"get": {"operationId": "getA"}}}}"#,
+    )
+    .unwrap();
+    let text = format!(
+        "servers: {{clock: {{command: {}}}, api: {{openapi: {{spec: api.json, base_url: 'http://127.0.0.1:9'}}}}}}\n",
+        time()
+    );
+    std::fs::write(file("gantry.yaml"), text).unwrap();
+    let pinned = std::process::Command::new(env!("CARGO_BIN_EXE_gantry"))
+        .args(["pin", "--config"])
+        .arg(file("gantry.yaml"))
+        .output()
+        .unwrap();
+    assert!(
+        pinned.status.success(),
+        "{}",
+        String::from_utf8_lossy(&pinned.stderr)
+    );
+    let lock: Value = serde_json::from_slice(&std::fs::read(file("gantry.lock")).unwrap()).unwrap();
+    assert!(
+        lock["servers"]["clock"]["tools"]["convert_time"].is_string(),
+        "{lock}"
+    );
+    assert!(
+        lock["servers"]["api"]["tools"]["getA"].is_string(),
+        "{lock}"
+    );
+}
