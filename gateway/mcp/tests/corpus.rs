@@ -37,3 +37,8 @@ fn streams() {
 fn listings() {
     assert!(replay("listing", shared::listing) > 3);
 }
+
+#[test]
+fn mentions() {
+    assert!(replay("mentions", shared::mentions) > 3);
+}

@@ -146,6 +146,7 @@ pub(super) const SESSION_MIN: Period = Period::from_ms(MINUTE);
 pub(super) const SESSION_MAX: Period = Period::from_ms(30 * 24 * HOUR);
 pub(super) const MEMBER_DEADLINE_MIN: Period = Period::from_ms(10);
 pub(super) const MEMBER_DEADLINE_MAX: Period = Period::from_ms(10 * MINUTE);
+pub(super) const LIST_TTL_MIN: Period = Period::from_ms(0);
 pub(super) const LIST_TTL_MAX: Period = Period::from_ms(HOUR);
 pub(super) const REDIS_MIN: Period = Period::from_ms(5);
 pub(super) const REDIS_MAX: Period = Period::from_ms(10 * SECOND);

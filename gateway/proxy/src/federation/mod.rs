@@ -18,6 +18,7 @@ mod own;
 mod places;
 mod resolve;
 mod run;
+mod send;
 mod sessions;
 mod stream;
 mod translate;

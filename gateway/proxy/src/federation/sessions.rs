@@ -36,6 +36,9 @@ const ENDED_MAX: u64 = 100_000;
 /// What of the client's account of itself is kept within the id of its session.
 const KEPT_BYTES_MAX: usize = 480;
 
+/// The longest message about logging that is kept.
+const LEVEL_BYTES_MAX: usize = 1024;
+
 /// What a client says of itself that is too long to be kept, or says nothing.
 const CAPABILITIES: &str = "{}";
 const CLIENT: &str = r#"{"name":"client","version":""}"#;
@@ -79,6 +82,8 @@ pub(super) struct Offers {
 pub(super) struct Sessions {
     open: future::Cache<(Key, Arc<str>), Arc<MemberSession>>,
     ended: sync::Cache<Key, ()>,
+    /// What clients have last said about logging, for members whose sessions are opened later.
+    levels: sync::Cache<Key, Bytes>,
 }
 
 impl Default for Sessions {
@@ -89,6 +94,10 @@ impl Default for Sessions {
                 .time_to_idle(IDLE_MAX)
                 .build(),
             ended: sync::Cache::new(ENDED_MAX),
+            levels: sync::Cache::builder()
+                .max_capacity(OPEN_MAX)
+                .time_to_idle(IDLE_MAX)
+                .build(),
         }
     }
 }
@@ -196,6 +205,13 @@ impl Sessions {
         self.ended.contains_key(&session.key)
     }
 
+    /// The client asks for a level of logging, in a message of its own.
+    pub(super) fn level(&self, session: &Opened, message: &Bytes) {
+        if message.len() <= LEVEL_BYTES_MAX {
+            self.levels.insert(session.key, message.clone());
+        }
+    }
+
     /// The client ends its session.
     pub(super) fn end(&self, session: &Opened) {
         self.ended.insert(session.key, ());
@@ -268,10 +284,16 @@ async fn open(
     let body = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     let headers = visit.own(Method::Initialized.as_str(), Some(&opened));
     let told = ask::ask(visit, at, Question::post(headers, body)).await?;
-    match told.status.is_success() {
-        true => Ok(opened),
-        false => Err(Unheard::error()),
+    if !told.status.is_success() {
+        return Err(Unheard::error());
     }
+    let level = visit.fronts.sessions.levels.get(&session.key);
+    if let (Some(level), Some(_)) = (level, &opened.offers.logging) {
+        let headers = visit.own(Method::SetLogLevel.as_str(), Some(&opened));
+        // A member that does not take it logs as it likes.
+        let _ = ask::ask(visit, at, Question::post(headers, level)).await;
+    }
+    Ok(opened)
 }
 
 /// What a member has agreed to.
@@ -308,7 +330,10 @@ pub(super) fn welcome(id: &str, session: &Opened, visit: &Visit) -> Bytes {
 }
 
 /// What the gateway can promise for its members: whatever they lack, it answers in their place.
-pub(super) const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{}}"#;
+const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{}}"#;
+
+/// The same in the revisions without sessions, where a member may answer with a task.
+pub(super) const DISCOVERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 
 /// The gateway's account of itself, in JSON.
 pub(super) fn info(visit: &Visit) -> String {

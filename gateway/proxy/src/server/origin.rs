@@ -89,7 +89,8 @@ fn without_port(authority: &str) -> &str {
 }
 
 /// What a page may read of an answer and send with a request. The list is MCP's own headers.
-const EXPOSED: HeaderValue = HeaderValue::from_static("Mcp-Session-Id, WWW-Authenticate");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Mcp-Session-Id, WWW-Authenticate, Gantry-Partial");
 const VERBS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
 const PREFLIGHT_AGE: HeaderValue = HeaderValue::from_static("600");
 

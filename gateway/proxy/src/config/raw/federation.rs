@@ -51,7 +51,7 @@ pub(in crate::config) struct Federation {
     #[schemars(extend("x-min-ms" = bounds::MEMBER_DEADLINE_MIN.ms, "x-max-ms" = bounds::MEMBER_DEADLINE_MAX.ms))]
     pub deadline: Period,
     /// How long lists are kept of servers that do not say how long they may be, as those of the earlier revisions.
-    #[schemars(extend("x-max-ms" = bounds::LIST_TTL_MAX.ms))]
+    #[schemars(extend("x-min-ms" = bounds::LIST_TTL_MIN.ms, "x-max-ms" = bounds::LIST_TTL_MAX.ms))]
     pub list_ttl: Period,
 }
 

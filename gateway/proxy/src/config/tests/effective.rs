@@ -9,7 +9,7 @@ servers:
   p: {command: [a, "--b=c d"]}
   q: {versions: {v1: {command: {run: [a], per: caller, env: {B: "${PASSWORD}", A: ""}, processes_max: 1, memory_max: 32MiB, lifetime: 1h}}, v2: {url: "http://q/"}}}
   r: {openapi: {spec: "https://api/spec?key=1", base_url: "https://api/v1/", include: ["GET /*"], overrides: [{operation: a, hide: [b], fixed: {c: "007", d: "[1]"}, at: /x}, {operation: "tag:t", name: n, read_only: true}], limits: {output_bytes: 0}}}
-  y: {url: "http://y/mcp", tools: {a: {name: b, group: g}, c: {hidden: true, description: "says \"c\""}}}
+  t: {url: "http://t/mcp", tools: {a: {name: b, group: g}, c: {hidden: true, description: "says \"c\""}}}
   z: {url: "https://z/mcp", audiences: ["api://z"], auth: {token_exchange: {token_url: "https://idp/token", client_id: gw, client_secret: "${PASSWORD}", audience: z}}}
 federation: {prefix: none, separator: ., deadline: 1s, list_ttl: 1m}
 bundles: {desk: {servers: [x], tools: ["b/orders_*", "b/prompt:a:b"], prefix: collision}, all: {servers: [b, x]}}

@@ -8,24 +8,29 @@ use serde_json::{Value, json};
 use super::everybody;
 use crate::{
     gateway::Gateway,
-    peer::{Client, Era, Server, scripts},
+    peer::{Client, Era, Server, installed, node, python, scripts},
 };
 
-/// The servers behind the gateway that answer. Their order is that of their names.
-const SERVERS: [(&str, Server); 3] = [
-    ("everything", Server::Everything),
-    ("fast", Server::FastMcp),
-    ("fixture", Server::Fixture),
+/// The servers behind the gateway that answer, each with its session: this workspace's fixture, npm
+/// `server-everything` and PyPI `fastmcp` over HTTP, npm `server-filesystem` and PyPI `mcp-server-time` as
+/// programs. Their order is that of their names.
+const SERVERS: [(&str, &str); 5] = [
+    ("everything", "everything"),
+    ("fast", "fastmcp"),
+    ("files", "filesystem"),
+    ("fixture", "fixture"),
+    ("time", "time"),
 ];
 
+/// Those that speak the earlier revisions only.
+const LEGACY: [&str; 2] = ["everything", "files"];
+
 /// The steps of a server's own session.
-fn steps(server: Server) -> Vec<Value> {
-    let name = match server {
-        Server::Fixture => "fixture",
-        Server::Everything => "everything",
-        Server::FastMcp => "fastmcp",
-    };
-    let file = scripts().join("sessions").join(name).with_extension("json");
+fn steps(session: &str) -> Vec<Value> {
+    let file = scripts()
+        .join("sessions")
+        .join(session)
+        .with_extension("json");
     let session: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     session["steps"].as_array().unwrap().clone()
 }
@@ -72,13 +77,34 @@ fn own(name: &str, line: &Value) -> Value {
     line
 }
 
+/// The servers that are programs.
+fn programs(root: &std::path::Path) -> [String; 2] {
+    let package = "npm/stdio/node_modules/@modelcontextprotocol/server-filesystem/dist/index.js";
+    let files = format!(
+        "['{}', '{}', '{}'], cwd: '{2}', memory_max: 4GiB",
+        node().display(),
+        installed(package).display(),
+        root.display()
+    );
+    let time = format!("['{}', -B, -m, mcp_server_time]", python().display());
+    [("files", files), ("time", time)]
+        .map(|(name, run)| format!("  {name}: {{command: {{run: {run}}}}}"))
+}
+
 async fn sees_all(client: Client) {
-    let processes = SERVERS.map(|(name, server)| (name, server, server.start()));
+    let over_http = [
+        ("everything", Server::Everything.start()),
+        ("fast", Server::FastMcp.start()),
+        ("fixture", Server::Fixture.start()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
     let (paused, mut dead) = (Server::Fixture.start(), Server::Fixture.start());
-    let mut servers: Vec<String> = processes
+    let mut servers: Vec<String> = over_http
         .iter()
-        .map(|(name, _, process)| format!("  {name}: {{url: 'http://{}/mcp'}}", process.address))
+        .map(|(name, process)| format!("  {name}: {{url: 'http://{}/mcp'}}", process.address))
         .collect();
+    servers.extend(programs(&root));
     servers.push(format!(
         "  paused: {{url: 'http://{}/mcp'}}",
         paused.address
@@ -91,13 +117,12 @@ async fn sees_all(client: Client) {
     paused.pause();
     dead.kill();
     for era in [Era::Modern, Era::Legacy] {
-        for (name, server, process) in &processes {
-            // This one speaks the earlier revisions only.
-            if (era, *server) == (Era::Modern, Server::Everything) {
+        for (name, session) in SERVERS {
+            if era == Era::Modern && LEGACY.contains(&name) {
                 continue;
             }
             let (mut direct, mut through) = (Vec::new(), Vec::new());
-            for step in steps(*server) {
+            for step in steps(session) {
                 through.push(federated(name, &step));
                 direct.push(step);
             }
@@ -107,12 +132,17 @@ async fn sees_all(client: Client) {
                 fs::write(&path, json!({ "steps": steps }).to_string()).unwrap();
                 path
             };
-            let url = format!("http://{}/mcp", process.address);
+            let process = over_http.iter().find(|(other, _)| *other == name);
+            // A program has no endpoint but the gateway's own.
+            let url = process.map_or_else(
+                || gateway.url(name),
+                |(_, process)| format!("http://{}/mcp", process.address),
+            );
             let direct = client.hold_steps(&url, era, file("direct", direct)).await;
             let through = client
                 .hold_steps(&everybody(&gateway), era, file("through", through))
                 .await;
-            let context = format!("{client:?} {era:?} with {server:?}");
+            let context = format!("{client:?} {era:?} with {name}");
             assert!(direct.len() > 3, "{context} reported {direct:?}");
             assert_eq!(through.len(), direct.len(), "{context}");
             // The first line is about the server itself.
