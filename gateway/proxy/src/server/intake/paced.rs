@@ -55,6 +55,8 @@ pub(super) struct Paced {
     timer: Pin<Box<Sleep>>,
     /// Whether a request is being served, as those say who serve it.
     serving: AtomicBool,
+    /// One has been since the phase was last looked at: nothing may have been read meanwhile.
+    served: AtomicBool,
     /// What was peeked at and has not been read.
     peeked: Vec<u8>,
 }
@@ -67,6 +69,7 @@ impl Paced {
             timer: Box::pin(sleep(pace.idle)),
             pace,
             serving: AtomicBool::new(false),
+            served: AtomicBool::new(false),
             peeked: Vec::new(),
         }
     }
@@ -77,6 +80,7 @@ impl Paced {
 
     pub(super) fn ended(&self) {
         self.serving.store(false, Relaxed);
+        self.served.store(true, Relaxed);
     }
 
     /// Whether the time is up.
@@ -85,7 +89,7 @@ impl Paced {
             self.phase = Phase::Serving;
             return Poll::Pending;
         }
-        if self.phase == Phase::Serving {
+        if self.served.swap(false, Relaxed) || self.phase == Phase::Serving {
             self.enter(Phase::Idle, self.pace.idle);
         }
         ready!(self.timer.as_mut().poll(cx));

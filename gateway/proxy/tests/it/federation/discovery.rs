@@ -32,7 +32,7 @@ async fn tools_are_found_by_intent_and_called_in_both_eras() {
         &audit,
         "federation: {discovery: search}\n\
          bundles: {plain: {servers: [fast], discovery: list}, small: {servers: [fast], prefix: none}}\n\
-         access: [{allow: ['*'], deny: [fixture/sized]}]",
+         access: [{allow: ['fast/*', fixture/echo]}]",
     );
     let url = everybody(&gateway);
     let (_, list) = listed(&url, "tools/list").await;

@@ -95,7 +95,8 @@ async fn one_subscription_hears_all_servers_under_the_clients_own_names() {
     )
     .await;
     // The acknowledgement has named it, too.
-    news.until_again(&format!("gantry://one/{watched}\""), 2).await;
+    news.until_again(&format!("gantry://one/{watched}\""), 2)
+        .await;
     announce(&url, "other", "test_trigger_tool_change", json!({})).await;
     // What the one hears is not what the other has been asked for.
     announce(
