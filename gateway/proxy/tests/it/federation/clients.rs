@@ -105,8 +105,9 @@ async fn sees_all(client: Client) {
         .map(|(name, process)| format!("  {name}: {{url: 'http://{}/mcp'}}", process.address))
         .collect();
     servers.extend(programs(&root));
+    // Once it is known to stand still, nobody waits for it each time.
     servers.push(format!(
-        "  paused: {{url: 'http://{}/mcp'}}",
+        "  paused: {{url: 'http://{}/mcp', timeouts: {{answer: 2s}}, health: {{open_after: 1}}}}",
         paused.address
     ));
     servers.push(format!("  dead: {{url: 'http://{}/mcp'}}", dead.address));
