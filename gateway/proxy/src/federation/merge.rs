@@ -15,8 +15,8 @@ use super::{
     cursor,
     front::kind_of,
     lists::{self, Listed, Page},
-    sessions,
     visit::Visit,
+    welcome,
 };
 use crate::pipeline::Refusal;
 
@@ -106,7 +106,7 @@ pub(super) fn left_out(
 pub(super) fn meta(visit: &Visit, left_out: &[(String, &'static str)]) -> String {
     let mut members = Vec::new();
     if visit.is_modern() {
-        let info = sessions::info(visit);
+        let info = welcome::info(visit);
         members.push(format!("\"io.modelcontextprotocol/serverInfo\":{info}"));
     }
     if !left_out.is_empty() {

@@ -14,6 +14,7 @@ mod listen;
 mod lists;
 mod merge;
 mod names;
+mod opened;
 mod own;
 mod places;
 mod resolve;
@@ -21,8 +22,10 @@ mod run;
 mod send;
 mod sessions;
 mod stream;
+mod subscribed;
 mod translate;
 mod visit;
+mod welcome;
 
 pub use front::{Front, Fronts};
 pub use own::Own;

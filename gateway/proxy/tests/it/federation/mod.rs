@@ -4,6 +4,7 @@ mod bundles;
 mod clients;
 mod discovery;
 mod lists;
+mod lost;
 mod names;
 mod sessions;
 mod streams;

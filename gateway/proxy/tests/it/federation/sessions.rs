@@ -7,7 +7,6 @@ use crate::{
     gateway::{Store, fixture, fixture_with},
     message::post,
     peer::Server,
-    process::free_address,
 };
 
 #[tokio::test]
@@ -45,34 +44,6 @@ async fn a_servers_session_is_opened_once_when_it_is_needed() {
     let names = called(&tools["result"]["tools"], "name");
     assert!(names.contains(&"other__echo".to_owned()), "{names:?}");
     assert_eq!(store.rows(&format!("{opened} = 'other'"), 1).await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_session_that_a_server_has_forgotten_is_opened_again() {
-    for server in [Server::Fixture, Server::Everything] {
-        let port = free_address().port();
-        let mut process = server.start_on(port);
-        let other = fixture();
-        let gateway = before(&[("one", &process), ("other", &other)], "");
-        let session = Session::open(&everybody(&gateway)).await;
-        let call = json!({"name": "one__echo", "arguments": {"text": "x", "message": "x"}});
-        let first = session.request("tools/call", call.clone()).await;
-        session
-            .request("logging/setLevel", json!({"level": "debug"}))
-            .await;
-        process.kill();
-        process = server.start_on(port);
-        let again = session.request("tools/call", call).await;
-        assert_eq!(again, first, "{server:?}");
-        let tools = session.request("tools/list", json!({})).await;
-        assert!(tools["result"].get("_meta").is_none(), "{server:?} {tools}");
-        // It has been told again how much to log.
-        let told = "\"server\":\"one\",\"method\":\"logging/setLevel\"";
-        while gateway.log().matches(told).count() < 2 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        drop(process);
-    }
 }
 
 #[tokio::test]
