@@ -23,7 +23,7 @@ use super::{
     lists::{self, Listed},
     merge,
     opened::Opened,
-    places, resolve, sessions, stream,
+    places, resolve, sessions, stream, tasks,
     visit::Visit,
     welcome::{self, DISCOVERED},
 };
@@ -156,6 +156,10 @@ impl Message {
             (Some(Method::Ping), false) => Own::result(id, b""),
             (Some(Method::SetLogLevel), false) => self.set_level(id).await?,
             (Some(Method::Discover), true) => self.discover(id),
+            (Some(Method::TasksList), false) => {
+                let cursor = call.params.cursor.as_deref();
+                tasks::list(visit, id, &Listed::of(call), cursor).await?
+            }
             (Some(Method::Listen), true) => {
                 trail.classified(visit.era);
                 trail.endless();

@@ -55,6 +55,21 @@ pub(super) struct Offers {
     pub prompts: Option<IgnoredAny>,
     pub resources: Option<IgnoredAny>,
     pub logging: Option<IgnoredAny>,
+    tasks: Option<Tasks>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Tasks {
+    list: Option<IgnoredAny>,
+}
+
+impl Offers {
+    pub(super) fn lists_tasks(&self) -> bool {
+        self.tasks
+            .as_ref()
+            .is_some_and(|tasks| tasks.list.is_some())
+    }
 }
 
 /// The sessions that are open at members. Cheap to clone.

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::{
-    Front, Fronts, ask::Question, front::Member, opened::Opened, places, sessions::MemberSession,
+    Front, Fronts, ask::Question, member::Member, opened::Opened, places, sessions::MemberSession,
 };
 use crate::{
     auth::Caller,

@@ -16,7 +16,7 @@ pub(super) fn welcome(id: &str, session: &Opened, visit: &Visit) -> Bytes {
 }
 
 /// What the gateway can promise for its members: whatever they lack, it answers in their place.
-const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{}}"#;
+const OFFERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}"#;
 
 /// The same in the revisions without sessions, where a member may answer with a task.
 pub(super) const DISCOVERED: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"completions":{},"logging":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;

@@ -8,6 +8,7 @@ mod lost;
 mod names;
 mod sessions;
 mod streams;
+mod tasks;
 mod trouble;
 mod views;
 
