@@ -80,6 +80,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
             "guardrails",
             "local",
+            "federation",
             "server",
         ],
     ),

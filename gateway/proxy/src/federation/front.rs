@@ -9,6 +9,7 @@ use super::{
     learned::Learned,
     lists::Lists,
     member::Member,
+    mirrored::Mirrored,
     names, places,
     sessions::Sessions,
     shared::{Known, Shared},
@@ -117,6 +118,8 @@ pub struct Front {
     pub(super) list_ttl: Duration,
     /// Names that lead nowhere by themselves.
     pub(super) learned: Learned,
+    /// What has to be said in headers for a client that does not see the tool.
+    pub(super) mirrored: Mirrored,
     /// Names that members have, where they are compared.
     pub(super) known: Known,
 }
@@ -144,6 +147,7 @@ impl Front {
             deadline: config.federation.deadline,
             list_ttl: config.federation.list_ttl,
             learned: Learned::default(),
+            mirrored: Mirrored::default(),
             known: Known::default(),
         }
     }

@@ -159,8 +159,15 @@ fn merge(visit: &Visit, list: List, parts: &[Part], shared: &Shared) -> Vec<Vec<
         if matches!(list, List::Tools | List::Prompts) {
             visit.front.learned.learn(list, &name, at, own);
         }
-        merged.push(page.shown(element, &name, member.description(list, own)));
+        let shown = page.shown(element, &name, member.description(list, own));
+        if visit.front.is_searched && list == List::Tools {
+            visit.front.mirrored.learn(&name, &shown);
+        }
+        merged.push(shown);
     });
+    if list == List::Tools {
+        visit.front.mirrored.read();
+    }
     merged
 }
 

@@ -14,6 +14,7 @@ mod listen;
 mod lists;
 mod member;
 mod merge;
+mod mirrored;
 mod names;
 mod opened;
 mod own;

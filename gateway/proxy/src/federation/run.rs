@@ -199,13 +199,30 @@ impl Message {
             (Some(Method::ToolsList), _) => discovery::list(visit, id),
             (_, Some(discovery::SEARCH)) => discovery::search(visit, id, call).await?,
             (_, Some(discovery::CALL)) => match discovery::called(visit, id, call, &self.body)? {
-                Ok(body) => return self.call(&body, trail, departure).await,
+                Ok(body) => {
+                    let message = self.mirroring(&body).await?;
+                    return message.call(&body, trail, departure).await;
+                }
                 Err(own) => own,
             },
             _ => return self.call(&self.body, trail, departure).await,
         };
         trail.classified(visit.era);
         Ok(Outcome::Own(own))
+    }
+
+    /// The same with the headers that the tool which `body` calls asks for, of which its client knows nothing.
+    async fn mirroring(&self, body: &[u8]) -> Result<Self, Refusal> {
+        let mut visit = Visit::clone(&self.visit);
+        let frame = frame::parse(body, &visit.gateway.bounds)?;
+        if let Some(call) = frame.call().filter(|_| visit.is_modern()) {
+            discovery::mirror(&mut visit, call).await;
+        }
+        Ok(Self {
+            visit: Arc::new(visit),
+            verb: self.verb,
+            body: self.body.clone(),
+        })
     }
 
     /// Calls the tool that a message names.

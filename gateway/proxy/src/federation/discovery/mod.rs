@@ -11,7 +11,7 @@ mod words;
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
-use gantry_mcp::{frame::Call, jsonrpc, mentions};
+use gantry_mcp::{frame::Call, jsonrpc, listing::List, mentions};
 use moka::sync::Cache;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -224,6 +224,20 @@ pub(super) fn called(
         .collect();
     edits.extend(span(body, arguments.get()).map(|span| (span, own.to_owned())));
     Ok(Ok(mentions::splice(body, edits)))
+}
+
+/// Says in headers what the tool asks for that is called in the place of `call_tool`.
+pub(super) async fn mirror(visit: &mut Visit, call: &Call<'_>) {
+    let Some(name) = call.params.name.as_deref() else {
+        return;
+    };
+    if !visit.front.mirrored.is_read() {
+        let members = visit.usable();
+        merge::learn(visit, List::Tools, &members, &Listed::of(call)).await;
+    }
+    let arguments = call.params.arguments.as_ref().map_or("{}", |raw| raw.get());
+    let front = Arc::clone(&visit.front);
+    front.mirrored.mirror(name, arguments, &mut visit.headers);
 }
 
 /// Where a part of a text stands in it.

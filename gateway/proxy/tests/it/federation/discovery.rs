@@ -149,3 +149,38 @@ async fn tools_are_found_by_intent_and_called_in_both_eras() {
         "{rows:?}"
     );
 }
+
+#[tokio::test]
+async fn what_a_tool_wants_in_headers_is_said_for_those_who_do_not_see_it() {
+    let one = fixture();
+    let program = crate::process::program("gantry-fixture");
+    // A server that listens itself compares headers with the message; for a program the gateway does.
+    let gateway = crate::gateway::Gateway::start(&format!(
+        "servers:\n  listens: {{url: 'http://{}/mcp'}}\n  \
+         program: {{command: {{run: ['{}', --stdio, --quiet]}}}}\n\
+         federation: {{discovery: search}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
+        one.address,
+        program.display()
+    ));
+    let url = everybody(&gateway);
+    for value in ["é", "plain", " x "] {
+        for server in ["listens", "program"] {
+            let tool = format!("{server}__test_custom_header");
+            let wanted = json!({"name": tool, "arguments": {"value": value}});
+            let answer = call(&url, "call_tool", wanted).await;
+            assert_eq!(answer["content"][0]["text"], value, "{server} {answer}");
+        }
+    }
+    // Whoever calls it by its own name says it.
+    for server in ["listens", "program"] {
+        let tool = format!("{server}__test_custom_header");
+        let params = json!({"name": tool, "arguments": {"value": "x"}});
+        let mirrored = |value: &'static str| {
+            modern(&url, "tools/call", Some(&tool), params.clone()).header("mcp-param-value", value)
+        };
+        answered(mirrored("x")).await;
+        let refused = mirrored("y").send().await.unwrap();
+        assert_eq!(refused.status(), 400, "{server}");
+        assert!(refused.text().await.unwrap().contains("-32020"), "{server}");
+    }
+}
