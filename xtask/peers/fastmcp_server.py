@@ -1,7 +1,7 @@
 """An MCP server on PyPI `fastmcp`, for the demo and the tests.
 
 Prints `listening on URL` once it can be reached, on a free port of the loopback interface or on the one given. With
-LIST_PAGE_SIZE its lists come in pages of that many elements.
+LIST_PAGE_SIZE its lists come in pages of that many elements, and with EXTRA_TOOLS it has that many more tools.
 """
 
 import os
@@ -40,6 +40,18 @@ async def count_down(start: int, context: Context) -> str:
 def refuse() -> str:
     """Always fails."""
     raise ToolError("this tool always fails")
+
+
+def add_extra(number: int) -> None:
+    def extra() -> str:
+        """One of many."""
+        return str(number)
+
+    mcp.tool(extra, name=f"extra_{number:02}")
+
+
+for number in range(int(os.environ.get("EXTRA_TOOLS", "0"))):
+    add_extra(number)
 
 
 @mcp.resource("orders://summary")

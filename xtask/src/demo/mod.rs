@@ -5,6 +5,7 @@
 
 mod agents;
 mod board;
+mod parts;
 mod session;
 mod site;
 mod trail;

@@ -13,12 +13,13 @@ use crate::cache::Cache;
 use crate::{command, http};
 
 /// An agent, its client, the era that this speaks, and the server it meets.
-const MEETINGS: [(&str, Client, &str, &str); 5] = [
+const MEETINGS: [(&str, Client, &str, &str); 6] = [
     (SUPPORT, Client::TypeScript, "modern", "fixture"),
     (RESEARCH, Client::Sdk, "auto", "everything"),
     (BILLING, Client::FastMcp, "legacy", "crm"),
     (SALES, Client::FastMcp, "legacy", "crm"),
     (RESEARCH, Client::TypeScript, "auto", "httpbin"),
+    (SALES, Client::Sdk, "auto", "orders"),
 ];
 
 #[derive(Clone, Copy)]

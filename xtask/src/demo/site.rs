@@ -1,4 +1,4 @@
-//! The running parts: the store, three MCP servers, a REST service, and the gateway in front of them, with its configuration.
+//! The running parts and the gateway in front of them, with its configuration.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::agents::{Agents, Callers, SUPPORT};
+use super::parts::{Parts, password_file};
 use crate::cache::Cache;
 use crate::process::Cast;
 use crate::{command, environment, http};
@@ -24,14 +25,6 @@ pub(crate) struct Site {
     address: SocketAddr,
     admin: SocketAddr,
     store: String,
-    out: PathBuf,
-}
-
-/// The programs and files that the parts are started from.
-struct Parts<'a> {
-    root: &'a Path,
-    cache: &'a Cache,
-    bins: PathBuf,
     out: PathBuf,
 }
 
@@ -50,7 +43,12 @@ impl Site {
             ("everything", cast.start("everything", &parts.everything())?),
             ("crm", cast.start("crm", &parts.crm())?),
         ];
-        let service = cast.start("httpbin", &parts.httpbin())?;
+        let issuer = cast.start("issuer", &parts.issuer()?)?;
+        let services = Services {
+            httpbin: cast.start("httpbin", &parts.httpbin())?,
+            orders: cast.start("orders", &parts.orders(&issuer))?,
+            issuer,
+        };
         let (address, admin) = (http::loopback(PORT)?, http::loopback(ADMIN_PORT)?);
         let site = Site {
             cast,
@@ -62,7 +60,8 @@ impl Site {
             out: parts.out,
         };
         secret(&credential_file(&site.out), &random()?)?;
-        write(&site.config(), &configuration(&site, &servers, &service)?)?;
+        secret(&client_secret_file(&site.out), CLIENT_SECRET)?;
+        write(&site.config(), &configuration(&site, &servers, &services)?)?;
         write(&site.call(), CALL)?;
 
         command::capture(&mut site.audit("migrate")).context("cannot create the tables")?;
@@ -141,7 +140,7 @@ impl Site {
         let key = self.agents.file(SUPPORT);
         let key = key.display();
         format!(
-            "MCP servers:  {base}/fixture  {base}/everything  {base}/crm  {base}/httpbin\n\
+            "MCP servers:  {base}/fixture  {base}/everything  {base}/crm  {base}/httpbin  {base}/orders\n\
              Admin:        http://{admin}/metrics  /healthz  /readyz  /config\n\
              Usage:        http://{admin}/usage (any name; the password is in {})\n\
              Files:        {}\n\n\
@@ -165,67 +164,44 @@ impl Site {
 /// The call that is suggested to try.
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":2,"b":40},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"curl","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
 
-impl Parts<'_> {
-    fn store(&self) -> Result<Command> {
-        let password = random()?;
-        secret(&password_file(&self.out), &password)?;
-        let mut command = Command::new(self.bins.join("gantry-store"));
-        command
-            .arg("--data")
-            .arg(self.out.join("store"))
-            .args(["--listen", "127.0.0.1:0"]);
-        command
-            .env("GANTRY_STORE_PASSWORD", password)
-            .env("GANTRY_ENGINE", self.cache.engine());
-        Ok(command)
-    }
-
-    fn fixture(&self) -> Command {
-        let mut command = Command::new(self.bins.join("gantry-fixture"));
-        command.args(["--listen", "127.0.0.1:0"]);
-        command
-    }
-
-    fn everything(&self) -> Command {
-        let package =
-            "npm/servers/node_modules/@modelcontextprotocol/server-everything/dist/index.js";
-        let mut command = Command::new(self.cache.node());
-        command
-            .arg("--import")
-            .arg(self.root.join("xtask/peers/loopback.mjs"));
-        command
-            .arg(self.cache.root().join(package))
-            .arg("streamableHttp")
-            .env("PORT", "0");
-        command
-    }
-
-    fn crm(&self) -> Command {
-        let mut command = Command::new(self.cache.python());
-        command.arg(self.root.join("xtask/peers/fastmcp_server.py"));
-        command
-    }
-
-    fn httpbin(&self) -> Command {
-        let mut command = Command::new(self.cache.python());
-        command.arg(self.root.join("xtask/peers/httpbin_server.py"));
-        command
-    }
-}
-
 /// What gives the dashboards something to show: what calls cost, and what the guardrails would have found.
 const EXTRAS: &str = "guardrails: {pii: monitor, injection: monitor}\n\
     prices: {currency: USD, tenant_claim: tenant, books: {demo: {prices: [{per_call: 0.002}, {server: crm, per_call: 0.001, per_1k_in: 0.2, per_1k_out: 0.8}]}}}\n";
 
-fn configuration(site: &Site, servers: &[(&str, String)], service: &str) -> Result<String> {
-    let service = service.trim_end_matches('/');
+/// What the gateway is known by to the issuer.
+const CLIENT: &str = "gateway";
+const CLIENT_SECRET: &str = "gateway-secret";
+
+/// Where the REST services are, and who issues the tokens for the one that asks for them.
+struct Services {
+    httpbin: String,
+    issuer: String,
+    orders: String,
+}
+
+impl Services {
+    /// Both as tools. To the one the gateway signs in by itself (`client_credentials`).
+    fn configuration(&self, secret: &Path) -> String {
+        let (httpbin, orders) = (
+            self.httpbin.trim_end_matches('/'),
+            self.orders.trim_end_matches('/'),
+        );
+        format!(
+            "  httpbin: {{openapi: {{spec: {httpbin}/spec.json, base_url: {httpbin}, exclude: [/delay/*]}}}}\n  \
+             orders:\n    openapi: {{spec: {orders}/openapi.json, base_url: {orders}/v1}}\n    \
+             auth: {{client_credentials: {{token_url: {}/token, client_id: {CLIENT}, client_secret: 'file:{}'}}}}\n",
+            self.issuer,
+            secret.display()
+        )
+    }
+}
+
+fn configuration(site: &Site, servers: &[(&str, String)], services: &Services) -> Result<String> {
     let mut servers: String = servers
         .iter()
         .map(|(name, url)| format!("  {name}: {{url: {url}}}\n"))
         .collect();
-    servers.push_str(&format!(
-        "  httpbin: {{openapi: {{spec: {service}/spec.json, base_url: {service}, exclude: [/delay/*]}}}}\n"
-    ));
+    servers.push_str(&services.configuration(&client_secret_file(&site.out)));
     let (address, admin, store) = (site.address, site.admin, &site.store);
     let (password, spool) = (password_file(&site.out), site.out.join("spool"));
     let callers = site.agents.configuration()?;
@@ -259,8 +235,8 @@ fn credential_file(out: &Path) -> PathBuf {
     out.join("admin.credential")
 }
 
-fn password_file(out: &Path) -> PathBuf {
-    out.join("store.password")
+fn client_secret_file(out: &Path) -> PathBuf {
+    out.join("issuer.secret")
 }
 
 fn empty(folder: PathBuf) -> Result<PathBuf> {

@@ -38,13 +38,13 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     if purpose == Purpose::Bench {
         return Ok(());
     }
-    for set in ["node", "clients", "servers"] {
+    for set in ["node", "clients", "servers", "issuer"] {
         npm::install(&pins, cache, set)?;
     }
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
         system::ensure(system::REDIS)?;
-        for set in ["conformance", "issuer", "rest", "stdio", "openapi"] {
+        for set in ["conformance", "rest", "stdio", "openapi"] {
             npm::install(&pins, cache, set)?;
         }
     } else {

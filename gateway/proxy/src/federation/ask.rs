@@ -115,8 +115,9 @@ impl Unheard {
     pub(super) fn of(refusal: &Refusal) -> Self {
         let reason = match refusal {
             Refusal::Failed(fault) if fault.is_timeout() => "timeout",
+            Refusal::Failed(Failed::CircuitOpen { .. }) => "failing",
+            Refusal::Failed(Failed::Overloaded { .. }) => "busy",
             Refusal::Failed(fault) if fault.is_unreached() => "unreachable",
-            Refusal::Failed(Failed::CircuitOpen { .. } | Failed::Overloaded { .. }) => "busy",
             Refusal::Failed(_) | Refusal::Unreviewable(_) | Refusal::Rejected => "error",
             Refusal::Stopping => "stopping",
             _ => "refused",
@@ -168,31 +169,25 @@ pub(super) async fn ask_in_session(
 
 /// Asks a member.
 pub(super) async fn ask(visit: &Visit, at: usize, question: Question) -> Result<Heard, Unheard> {
-    let Some(member) = visit.member(at) else {
-        return Err(Unheard::refused());
-    };
-    let request = Request {
-        verb: question.verb,
-        server: member.server.to_string(),
-        entrance: visit.entrance.clone(),
-        caller: visit.caller.clone(),
-        headers: question.headers,
-        body: question.body,
-        client: visit.client,
-    };
+    let request = part(visit, at, question)?;
     let trail = begin(visit, &request);
     let (gateway, deadline) = (Arc::clone(&visit.gateway), visit.front.deadline);
     let mut stop = visit.stop.clone();
     let asking = tokio::spawn(async move {
         let mut trail = trail;
         let _in_flight = gateway.metrics.in_flight(&request.server);
-        let name = request.server.clone();
+        let server = request.server.clone();
         let outcome = tokio::select! {
-            outcome = timeout(deadline, exchange(&gateway, request, &mut trail)) => outcome
-                .unwrap_or_else(|_| Err(Failed::AnswerTimeout { server: name }.into())),
+            outcome = timeout(deadline, exchange(&gateway, request, &mut trail)) => outcome,
             // The sender lives as long as the process.
-            _ = stop.wait_for(|stop| *stop) => Err(Refusal::Stopping),
+            _ = stop.wait_for(|stop| *stop) => Ok(Err(Refusal::Stopping)),
         };
+        let outcome = outcome.unwrap_or_else(|_| {
+            if let Some((server, version, endpoint)) = trail.place() {
+                gateway.pools.gave_up(server, version, endpoint);
+            }
+            Err(Failed::AnswerTimeout { server }.into())
+        });
         let (ending, heard) = match outcome {
             Ok((ending, heard)) => (ending, Ok(heard)),
             Err(refusal) => (Ending::refused(&refusal), Err(Unheard::of(&refusal))),
@@ -209,6 +204,15 @@ pub(super) async fn ask(visit: &Visit, at: usize, question: Question) -> Result<
         }
     });
     asking.await.unwrap_or_else(|_| Err(Unheard::error()))
+}
+
+/// A question whose answer becomes a part of another one.
+pub(super) fn part(visit: &Visit, at: usize, question: Question) -> Result<Request, Unheard> {
+    let request = visit.request(at, question).ok_or_else(Unheard::refused)?;
+    Ok(Request {
+        is_part: true,
+        ..request
+    })
 }
 
 /// The trail of a question.

@@ -3,8 +3,6 @@
 //! The cursor holds the cursors of the members that have more, sealed and bound to the endpoint, the list
 //! and the caller. Nobody can make one up, and none leads a member to a cursor that it has not given.
 
-use gantry_mcp::listing::List;
-
 use super::visit::{Visit, now_s};
 use crate::pipeline::Refusal;
 
@@ -12,7 +10,7 @@ use crate::pipeline::Refusal;
 const CURSOR_BYTES_MAX: usize = 32 * 1024;
 
 /// The cursor for what follows; none where nothing does.
-pub(super) fn close(visit: &Visit, list: List, next: &[(usize, String)]) -> Option<String> {
+pub(super) fn close(visit: &Visit, list: &str, next: &[(usize, String)]) -> Option<String> {
     let mut content = Vec::new();
     for (at, cursor) in next {
         let server = &visit.member(*at)?.server;
@@ -37,7 +35,7 @@ pub(super) fn close(visit: &Visit, list: List, next: &[(usize, String)]) -> Opti
 /// [`Refusal::Cursor`] for what is no cursor of this caller at this endpoint.
 pub(super) fn open(
     visit: &Visit,
-    list: List,
+    list: &str,
     cursor: &str,
 ) -> Result<Vec<(usize, Option<String>)>, Refusal> {
     let seals = &visit.gateway.seals;
@@ -52,8 +50,8 @@ pub(super) fn open(
     Ok(known.collect())
 }
 
-fn binding(visit: &Visit, list: List) -> crate::routing::Binding {
-    visit.binding(&format!("cursor {}", list.key()))
+fn binding(visit: &Visit, list: &str) -> crate::routing::Binding {
+    visit.binding(&format!("cursor {list}"))
 }
 
 fn read(mut rest: &[u8]) -> Option<Vec<(String, String)>> {

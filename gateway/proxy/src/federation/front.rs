@@ -1,18 +1,20 @@
 //! The endpoints of several servers, as one configuration has them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use gantry_mcp::listing::List;
 
 use super::{
-    discovery::Discovery, learned::Learned, lists::Lists, names, places, sessions::Sessions,
+    discovery::Discovery,
+    learned::Learned,
+    lists::Lists,
+    member::Member,
+    names, places,
+    sessions::Sessions,
+    shared::{Known, Shared},
 };
 use crate::{
-    config::{self, Bundle, Checked, Glob, Kind, Prefix, Server, ToolView},
+    config::{self, Bundle, Checked, Kind, Prefix, Server},
     pipeline::EVERY,
 };
 
@@ -115,6 +117,8 @@ pub struct Front {
     pub(super) list_ttl: Duration,
     /// Names that lead nowhere by themselves.
     pub(super) learned: Learned,
+    /// Names that members have, where they are compared.
+    pub(super) known: Known,
 }
 
 impl Front {
@@ -140,6 +144,7 @@ impl Front {
             deadline: config.federation.deadline,
             list_ttl: config.federation.list_ttl,
             learned: Learned::default(),
+            known: Known::default(),
         }
     }
 
@@ -173,18 +178,23 @@ impl Front {
             .position(|member| *member.server == *server)
     }
 
-    /// What a tool or prompt is called here. `shared` are the names that several members have.
+    /// Whether what something is called depends on what others are.
+    pub(super) fn compares(&self, list: List) -> bool {
+        self.prefix == Prefix::Collision && matches!(list, List::Tools | List::Prompts)
+    }
+
+    /// What a tool or prompt is called here.
     pub(super) fn exposed(
         &self,
         member: &Member,
         list: List,
         own: &str,
-        shared: &HashSet<String>,
+        shared: &Shared,
     ) -> String {
         let seen = member.seen(list, own);
         let prefixed = match self.prefix {
             Prefix::Always => true,
-            Prefix::Collision => shared.contains(seen),
+            Prefix::Collision => shared.has(seen),
             // A server's own names are left alone where nothing stands beside them.
             Prefix::None if self.is_solo() => return seen.to_owned(),
             Prefix::None => false,
@@ -205,100 +215,55 @@ impl Front {
         Some((at, own.to_owned()))
     }
 
+    /// What may be meant by a name that clients of this endpoint use: each server that may have it, with its own
+    /// name for it. Which one has it, where there are several, only their lists can tell.
+    pub fn meant(&self, kind: Kind, name: &str) -> Vec<(Arc<str>, String)> {
+        let list = match kind {
+            Kind::Tool => List::Tools,
+            Kind::Prompt => List::Prompts,
+            Kind::Resource => return self.located(name),
+            Kind::Method => return self.each(|_| Some(name.to_owned())),
+        };
+        match self.split(list, name) {
+            Some((at, own)) => {
+                let member = self.members.get(at).filter(|member| member.has(kind, &own));
+                member
+                    .into_iter()
+                    .map(|member| (Arc::clone(&member.server), own.clone()))
+                    .collect()
+            }
+            None if self.names_servers() => Vec::new(),
+            None => self.each(|member| {
+                let own = member.own(list, name)?;
+                member.has(kind, own).then(|| own.to_owned())
+            }),
+        }
+    }
+
+    fn located(&self, uri: &str) -> Vec<(Arc<str>, String)> {
+        let (server, own) = match places::uri_of(uri) {
+            _ if self.is_solo() => (None, uri),
+            Some((server, own)) => (Some(server), own),
+            None => return Vec::new(),
+        };
+        self.each(|member| {
+            let is_it = server.is_none_or(|server| *server == *member.server);
+            (is_it && member.has(Kind::Resource, own)).then(|| own.to_owned())
+        })
+    }
+
+    fn each(&self, own: impl Fn(&Member) -> Option<String>) -> Vec<(Arc<str>, String)> {
+        let members = self.members.iter();
+        members
+            .filter_map(|member| Some((Arc::clone(&member.server), own(member)?)))
+            .collect()
+    }
+
     /// A resource's URI, or a template's, as clients see it.
     pub(super) fn uri(&self, member: &Member, own: &str) -> String {
         match self.is_solo() {
             true => own.to_owned(),
             false => places::uri(&member.server, own),
         }
-    }
-}
-
-/// One server behind a front.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub server: Arc<str>,
-    /// The server's name and the separator.
-    lead: String,
-    /// What of it is here; `None`: everything.
-    chosen: Option<Vec<(Kind, Glob)>>,
-    views: HashMap<String, ToolView>,
-    /// What tools of the server are called here, by their own names.
-    shown: HashMap<String, String>,
-    /// The other way round.
-    renamed: HashMap<String, String>,
-}
-
-impl Member {
-    fn new(server: &Server, config: &Checked, chosen: Option<Vec<(Kind, Glob)>>) -> Self {
-        let views = server.tools.iter();
-        let shown = views.clone().filter(|view| !view.hidden);
-        Self {
-            server: server.name.as_str().into(),
-            lead: format!("{}{}", server.name, config.federation.separator),
-            chosen,
-            shown: shown
-                .clone()
-                .map(|view| (view.own.clone(), view.shown()))
-                .collect(),
-            renamed: shown.map(|view| (view.shown(), view.own.clone())).collect(),
-            views: views.map(|view| (view.own.clone(), view.clone())).collect(),
-        }
-    }
-
-    /// Whether something of the server, by its own name, is here.
-    pub(super) fn has(&self, kind: Kind, own: &str) -> bool {
-        let hidden = || self.views.get(own).is_some_and(|view| view.hidden);
-        if kind == Kind::Tool && hidden() {
-            return false;
-        }
-        self.chosen.as_ref().is_none_or(|chosen| {
-            let mut chosen = chosen.iter();
-            chosen.any(|(of, glob)| *of == kind && glob.matches(own))
-        })
-    }
-
-    /// Whether lists have to be filtered.
-    pub(super) fn is_partial(&self) -> bool {
-        self.chosen.is_some() || self.views.values().any(|view| view.hidden)
-    }
-
-    /// What a tool is said to do here.
-    pub(super) fn description(&self, list: List, own: &str) -> Option<&str> {
-        let view = self.views.get(own).filter(|_| list == List::Tools)?;
-        view.description.as_deref()
-    }
-
-    /// Whether tools are called or described otherwise here.
-    pub(super) fn has_views(&self) -> bool {
-        !self.views.is_empty()
-    }
-
-    /// What a tool of the server is called here.
-    pub(super) fn seen<'a>(&'a self, list: List, own: &'a str) -> &'a str {
-        let shown = self.shown.get(own).filter(|_| list == List::Tools);
-        shown.map_or(own, String::as_str)
-    }
-
-    /// The server's own name for what is called `seen`; none where nothing is called that here.
-    fn own<'a>(&'a self, list: List, seen: &'a str) -> Option<&'a str> {
-        if list != List::Tools {
-            return Some(seen);
-        }
-        match self.renamed.get(seen) {
-            Some(own) => Some(own),
-            // What is called otherwise is not called this any more.
-            None if self.views.contains_key(seen) => None,
-            None => Some(seen),
-        }
-    }
-}
-
-/// The kind of what a list holds, as rules name it.
-pub(super) fn kind_of(list: List) -> Kind {
-    match list {
-        List::Tools => Kind::Tool,
-        List::Prompts => Kind::Prompt,
-        List::Resources | List::Templates => Kind::Resource,
     }
 }

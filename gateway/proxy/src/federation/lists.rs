@@ -37,7 +37,7 @@ const KEPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const KEPT_MAX: Duration = Duration::from_secs(3600);
 
 /// The longest cursor of a member.
-const CURSOR_BYTES_MAX: usize = 4 * 1024;
+pub(super) const CURSOR_BYTES_MAX: usize = 4 * 1024;
 
 /// One page of one member's list.
 #[derive(Debug, Clone)]
@@ -377,7 +377,8 @@ impl Listed {
         }
     }
 
-    fn body(&self, method: &str, cursor: Option<&str>, traceparent: &str) -> String {
+    /// The message that asks for a page of such a list.
+    pub(super) fn body(&self, method: &str, cursor: Option<&str>, traceparent: &str) -> String {
         let mut params = Vec::new();
         params.extend(cursor.map(|cursor| format!("\"cursor\":{}", jsonrpc::quoted(cursor))));
         let mut meta: Vec<String> = self

@@ -4,7 +4,10 @@
 //! order of the members' names, and within a member as it gave them, so that the same lists make the
 //! same list. Where a member's part is missing, the result says whose.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use futures::{StreamExt, stream};
 use gantry_mcp::listing::List;
@@ -13,23 +16,24 @@ use super::{
     Own,
     ask::Unheard,
     cursor,
-    front::kind_of,
     lists::{self, Listed, Page},
-    sessions,
+    member::kind_of,
+    shared::{Names, Shared},
     visit::Visit,
+    welcome,
 };
 use crate::pipeline::Refusal;
 
 /// Members that are asked at the same time; the others follow.
-const AT_ONCE_MAX: usize = 64;
+pub(super) const AT_ONCE_MAX: usize = 64;
 
-/// Pages of one member that are read to find a name.
+/// Pages of one member that are read at once, to find a name or to compare them.
 const SEARCHED_PAGES_MAX: usize = 16;
 
 /// What one member has contributed.
 struct Part {
     at: usize,
-    page: Result<std::sync::Arc<Page>, Unheard>,
+    page: Result<Arc<Page>, Unheard>,
 }
 
 /// The list of all members, or where `cursor` says that it goes on.
@@ -40,22 +44,22 @@ pub(super) async fn list(
     call: &Listed,
     cursor: Option<&str>,
 ) -> Result<Own, Refusal> {
-    let asked: Vec<(usize, Option<String>)> = match cursor {
-        None => visit.usable().into_iter().map(|at| (at, None)).collect(),
-        Some(text) => cursor::open(visit, list, text)?,
+    let is_whole = cursor.is_none() && visit.front.compares(list);
+    let parts = match cursor {
+        None if is_whole => read(visit, list, &visit.usable(), call).await,
+        None => {
+            let members = visit.usable().into_iter();
+            pages(visit, list, call, members.map(|at| (at, None)).collect()).await
+        }
+        Some(text) => pages(visit, list, call, cursor::open(visit, list.key(), text)?).await,
     };
-    let parts = asked.into_iter().map(|(at, cursor)| async move {
-        let page = lists::page(visit, at, list, call, cursor.as_deref()).await;
-        Part { at, page }
-    });
-    let parts: Vec<Part> = stream::iter(parts).buffered(AT_ONCE_MAX).collect().await;
     let faults: Vec<(usize, Unheard)> = parts
         .iter()
         .filter_map(|part| Some((part.at, part.page.as_ref().err()?.clone())))
         .collect();
     let left_out = left_out(visit, parts.len(), faults)?;
-    let merged = merge(visit, list, &parts);
-    let next = cursor::close(visit, list, &parts_next(&parts));
+    let merged = merge(visit, list, &parts, &shared(visit, list, &parts, is_whole));
+    let next = cursor::close(visit, list.key(), &parts_next(&parts));
     let is_partial = !left_out.is_empty();
     let mut result = format!("\"{}\":[", list.key()).into_bytes();
     result.extend(merged.join(&b','));
@@ -71,6 +75,20 @@ pub(super) async fn list(
     }
     result.extend(meta(visit, &left_out).into_bytes());
     Ok(Own::result(id, &result).partial(left_out))
+}
+
+/// These pages, each of one member.
+async fn pages(
+    visit: &Visit,
+    list: List,
+    call: &Listed,
+    asked: Vec<(usize, Option<String>)>,
+) -> Vec<Part> {
+    let parts = asked.into_iter().map(|(at, cursor)| async move {
+        let page = lists::page(visit, at, list, call, cursor.as_deref()).await;
+        Part { at, page }
+    });
+    stream::iter(parts).buffered(AT_ONCE_MAX).collect().await
 }
 
 /// The members whose parts are missing, each with the reason, where there are parts at all.
@@ -106,7 +124,7 @@ pub(super) fn left_out(
 pub(super) fn meta(visit: &Visit, left_out: &[(String, &'static str)]) -> String {
     let mut members = Vec::new();
     if visit.is_modern() {
-        let info = sessions::info(visit);
+        let info = welcome::info(visit);
         members.push(format!("\"io.modelcontextprotocol/serverInfo\":{info}"));
     }
     if !left_out.is_empty() {
@@ -123,8 +141,7 @@ pub(super) fn meta(visit: &Visit, left_out: &[(String, &'static str)]) -> String
 }
 
 /// The elements of all parts under the names that clients see, each name once.
-fn merge(visit: &Visit, list: List, parts: &[Part]) -> Vec<Vec<u8>> {
-    let shared = shared(visit, list, parts);
+fn merge(visit: &Visit, list: List, parts: &[Part], shared: &Shared) -> Vec<Vec<u8>> {
     let mut seen = HashSet::new();
     let mut merged = Vec::new();
     for_each(visit, list, parts, |at, page, element| {
@@ -133,7 +150,7 @@ fn merge(visit: &Visit, list: List, parts: &[Part]) -> Vec<Vec<u8>> {
         };
         let own = element.own.as_str();
         let name = match list {
-            List::Tools | List::Prompts => visit.front.exposed(member, list, own, &shared),
+            List::Tools | List::Prompts => visit.front.exposed(member, list, own, shared),
             List::Resources | List::Templates => visit.front.uri(member, own),
         };
         if !seen.insert(name.clone()) {
@@ -147,23 +164,30 @@ fn merge(visit: &Visit, list: List, parts: &[Part]) -> Vec<Vec<u8>> {
     merged
 }
 
-/// The names that several members have.
-fn shared(visit: &Visit, list: List, parts: &[Part]) -> HashSet<String> {
-    let mut owners: HashMap<String, usize> = HashMap::new();
-    let mut shared = HashSet::new();
+/// The names that several members have, where that matters. Any may be one where `parts` are not all that the
+/// members have.
+fn shared(visit: &Visit, list: List, parts: &[Part], is_whole: bool) -> Shared {
+    match (visit.front.compares(list), is_whole) {
+        (false, _) => return Shared::default(),
+        (true, false) => return Shared::Any,
+        (true, true) => {}
+    }
+    let mut names: BTreeMap<usize, (Names, bool)> = BTreeMap::new();
+    for part in parts {
+        let (_, answers) = names.entry(part.at).or_insert((Names::new(), true));
+        *answers &= part.page.is_ok();
+    }
     for_each(visit, list, parts, |at, _, element| {
-        let Some(member) = visit.member(at) else {
-            return;
-        };
-        let name = member.seen(list, &element.own);
-        if owners
-            .insert(name.to_owned(), at)
-            .is_some_and(|other| other != at)
-        {
-            shared.insert(name.to_owned());
+        if let (Some(member), Some((names, _))) = (visit.member(at), names.get_mut(&at)) {
+            names.insert(member.seen(list, &element.own).to_owned());
         }
     });
-    shared
+    let authorization = visit.authorization();
+    let known = names.into_iter().filter_map(|(at, (names, answers))| {
+        let key = (authorization, list, Arc::clone(&visit.member(at)?.server));
+        Some(visit.front.known.update(key, names, answers))
+    });
+    Shared::among(known)
 }
 
 fn for_each(
@@ -184,9 +208,15 @@ fn for_each(
     }
 }
 
+/// Where each member's list goes on behind the last of its pages.
 fn parts_next(parts: &[Part]) -> Vec<(usize, String)> {
+    let behind = parts.iter().skip(1).map(|part| Some(part.at)).chain([None]);
+    let last = parts
+        .iter()
+        .zip(behind)
+        .filter(|(part, behind)| Some(part.at) != *behind);
     let next = |part: &Part| Some((part.at, part.page.as_ref().ok()?.next.clone()?));
-    parts.iter().filter_map(next).collect()
+    last.filter_map(|(part, _)| next(part)).collect()
 }
 
 /// How long the whole may be kept, and for whom.
@@ -203,10 +233,13 @@ fn keeping(visit: &Visit, parts: &[Part], is_partial: bool) -> (u64, &'static st
     (ttl_ms.unwrap_or_default(), scope)
 }
 
-/// Reads the lists of `members` to learn their names.
+/// Reads the lists of `members` to learn their names, and all lists where names are compared.
 pub(super) async fn learn(visit: &Visit, list: List, members: &[usize], call: &Listed) {
-    let parts = read(visit, list, members, call).await;
-    merge(visit, list, &parts);
+    let parts = match visit.front.compares(list) {
+        true => read(visit, list, &visit.usable(), call).await,
+        false => read(visit, list, members, call).await,
+    };
+    merge(visit, list, &parts, &shared(visit, list, &parts, true));
 }
 
 /// The definitions of all tools that the caller may use, as it sees them, and whose are missing.
@@ -221,24 +254,25 @@ pub(super) async fn tools(
         .filter_map(|part| Some((part.at, part.page.as_ref().err()?.clone())))
         .collect();
     let left_out = left_out(visit, members.len(), faults)?;
-    Ok((merge(visit, List::Tools, &parts), left_out))
+    let shared = shared(visit, List::Tools, &parts, true);
+    Ok((merge(visit, List::Tools, &parts, &shared), left_out))
 }
 
-/// All pages of the lists of `members`.
+/// All pages of the lists of `members`, up to a number; what follows is behind the last one's cursor.
 async fn read(visit: &Visit, list: List, members: &[usize], call: &Listed) -> Vec<Part> {
-    let reading = members.iter().map(|at| async move {
+    let reading = members.iter().copied().map(|at| async move {
         let mut parts: Vec<Part> = Vec::new();
         let mut cursor = None;
         while parts.len() < SEARCHED_PAGES_MAX {
-            let page = lists::page(visit, *at, list, call, cursor.as_deref()).await;
+            let page = lists::page(visit, at, list, call, cursor.as_deref()).await;
             cursor = page.as_ref().ok().and_then(|page| page.next.clone());
-            parts.push(Part { at: *at, page });
+            parts.push(Part { at, page });
             if cursor.is_none() {
                 break;
             }
         }
         parts
     });
-    let parts = futures::future::join_all(reading).await;
+    let parts: Vec<Vec<Part>> = stream::iter(reading).buffered(AT_ONCE_MAX).collect().await;
     parts.into_iter().flatten().collect()
 }

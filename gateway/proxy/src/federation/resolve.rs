@@ -10,7 +10,7 @@ use gantry_mcp::{
     method::Method,
 };
 
-use super::{front::kind_of, lists::Listed, merge, names, places, visit::Visit};
+use super::{lists::Listed, member::kind_of, merge, names, places, visit::Visit};
 use crate::{
     config::Kind,
     pipeline::{Refusal, Unreviewable},

@@ -21,10 +21,11 @@ use super::{
     ask::{self, Question},
     discovery, listen,
     lists::{self, Listed},
-    merge, resolve,
-    sessions::{self, DISCOVERED, Opened},
-    stream,
+    merge,
+    opened::Opened,
+    places, resolve, sessions, stream, tasks,
     visit::Visit,
+    welcome::{self, DISCOVERED},
 };
 use crate::{
     config::Kind,
@@ -155,6 +156,10 @@ impl Message {
             (Some(Method::Ping), false) => Own::result(id, b""),
             (Some(Method::SetLogLevel), false) => self.set_level(id).await?,
             (Some(Method::Discover), true) => self.discover(id),
+            (Some(Method::TasksList), false) => {
+                let cursor = call.params.cursor.as_deref();
+                tasks::list(visit, id, &Listed::of(call), cursor).await?
+            }
             (Some(Method::Listen), true) => {
                 trail.classified(visit.era);
                 trail.endless();
@@ -163,7 +168,10 @@ impl Message {
             }
             (Some(method), _) if method.subject().is_some() || method == Method::Complete => {
                 let addressed = resolve::request(visit, call, method, &self.body).await?;
-                return self.to_member(addressed, trail, departure).await;
+                let at = addressed.at;
+                let outcome = self.to_member(addressed, trail, departure).await?;
+                self.subscribed(method, call, at, &outcome);
+                return Ok(outcome);
             }
             (_, is_modern) => {
                 let status = match is_modern {
@@ -215,6 +223,25 @@ impl Message {
         self.to_member(addressed, trail, departure).await
     }
 
+    /// Remembers what the client subscribes to, for the case that the member forgets it.
+    fn subscribed(&self, method: Method, call: &Call<'_>, at: usize, outcome: &Outcome) {
+        let visit = &self.visit;
+        let taken =
+            matches!(outcome, Outcome::Reply(reply) if reply.exchange.status().is_success());
+        let uri = call.params.uri.as_deref().and_then(places::uri_of);
+        let (true, Some((_, uri))) = (taken, uri) else {
+            return;
+        };
+        if let (Some(session), Some(member)) = (&visit.session, visit.member(at)) {
+            let subscribed = &visit.fronts.sessions.subscribed;
+            match method {
+                Method::ResourcesSubscribe => subscribed.add(session, &member.server, uri),
+                Method::ResourcesUnsubscribe => subscribed.remove(session, &member.server, uri),
+                _ => {}
+            }
+        }
+    }
+
     fn initialize(&self, call: &Call<'_>, id: &str, trail: &mut Trail) -> Result<Own, Refusal> {
         let visit = &self.visit;
         let opened = Opened::begin(call, &self.body, rand::random());
@@ -222,13 +249,13 @@ impl Message {
         let sealed = opened.seal(&visit.gateway.seals, binding, rand::random());
         let sealed = sealed.ok_or(UnknownSession)?;
         trail.opened(&sealed);
-        let welcome = Own::message(sessions::welcome(id, &opened, visit));
+        let welcome = Own::message(welcome::welcome(id, &opened, visit));
         Ok(welcome.with(SESSION_ID, Some(sealed)))
     }
 
     fn discover(&self, id: &str) -> Own {
         let visit = &self.visit;
-        let instructions = jsonrpc::quoted(&sessions::instructions(visit));
+        let instructions = jsonrpc::quoted(&welcome::instructions(visit));
         let meta = merge::meta(visit, &[]);
         let revision = match visit.era {
             Some(Era::Modern(revision)) => revision.as_str(),

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::{
     Own,
-    ask::Unheard,
+    ask::{Question, Unheard},
     resolve::{self, Addressed},
     run::{Message, Outcome},
     sessions, translate,
@@ -92,6 +92,7 @@ impl Message {
                 return Ok(self.outcome(at, sent));
             }
             repeats = true;
+            trail.again();
             if let Some(member) = visit.member(at) {
                 let sessions = &visit.fronts.sessions;
                 sessions.forget(session, &member.server, open).await;
@@ -119,18 +120,13 @@ impl Message {
         headers: http::HeaderMap,
         body: Bytes,
     ) -> Result<Request, Refusal> {
-        let visit = &self.visit;
-        let member = visit.member(at);
-        let member = member.ok_or_else(|| Refusal::NoMember("it is not configured".into()))?;
-        Ok(Request {
+        let question = Question {
             verb: self.verb,
-            server: member.server.to_string(),
-            entrance: visit.entrance.clone(),
-            caller: visit.caller.clone(),
             headers,
             body,
-            client: visit.client,
-        })
+        };
+        let request = self.visit.request(at, question);
+        request.ok_or_else(|| Refusal::NoMember("it is not configured".into()))
     }
 
     /// Sends a message to the only member, whose sessions, ids and resources are the client's own.

@@ -147,16 +147,7 @@ pub(super) async fn follow(
     question: Question,
     ear: &Ear,
 ) -> Result<Followed, Unheard> {
-    let member = visit.member(at).ok_or_else(Unheard::refused)?;
-    let request = Request {
-        verb: question.verb,
-        server: member.server.to_string(),
-        entrance: visit.entrance.clone(),
-        caller: visit.caller.clone(),
-        headers: question.headers,
-        body: question.body,
-        client: visit.client,
-    };
+    let request = ask::part(visit, at, question)?;
     let gateway = &visit.gateway;
     let mut trail = ask::begin(visit, &request);
     let mut stop = visit.stop.clone();

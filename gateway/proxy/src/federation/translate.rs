@@ -3,7 +3,7 @@
 //! Only what names something becomes another text, in its place; every other byte of a message stays as
 //! the member wrote it.
 
-use std::{collections::HashSet, ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use gantry_mcp::{
     jsonrpc,
@@ -13,9 +13,10 @@ use gantry_mcp::{
 
 use super::{
     Front, Fronts,
-    front::{Member, kind_of},
     lists::described,
+    member::{Member, kind_of},
     places,
+    shared::Shared,
 };
 use crate::{
     pipeline::{Reviewed, Translation},
@@ -83,8 +84,7 @@ fn chosen(member: &Member, message: &[u8]) -> Result<Reviewed, Unclear> {
 
 /// Lists that have changed are not given again.
 fn notice(fronts: &Fronts, member: &Member, mentions: &[Mention<'_>]) {
-    let method = mentions.iter().find(|mention| mention.what == What::Method);
-    let Some(method) = method.and_then(Mention::text) else {
+    let Some(method) = method(mentions) else {
         return;
     };
     let lists: &[List] = match &*method {
@@ -96,6 +96,11 @@ fn notice(fronts: &Fronts, member: &Member, mentions: &[Mention<'_>]) {
     fronts.lists.changed(&member.server, lists);
 }
 
+fn method<'a>(mentions: &[Mention<'a>]) -> Option<Cow<'a, str>> {
+    let method = mentions.iter().find(|mention| mention.what == What::Method);
+    method.and_then(Mention::text)
+}
+
 fn edits(
     front: &Front,
     at: usize,
@@ -104,6 +109,8 @@ fn edits(
 ) -> Vec<(Range<usize>, String)> {
     let has = |what| mentions.iter().any(|mention| mention.what == what);
     let is_request = has(What::Method) && has(What::Id);
+    // A server that asks about a task asks about one of the client's, which has no other name.
+    let asks_of_task = is_request && method(mentions).is_some_and(|of| of.starts_with("tasks/"));
     let (solo, server) = (front.is_solo(), &*member.server);
     let mut edits = Vec::new();
     let mut element = None;
@@ -126,6 +133,7 @@ fn edits(
             What::Uri | What::FilterUri => {
                 text().map(|own| jsonrpc::quoted(&front.uri(member, &own)))
             }
+            What::Task if asks_of_task => None,
             What::Task | What::FilterTask => {
                 text().map(|own| jsonrpc::quoted(&places::mark(server, &own)))
             }
@@ -144,7 +152,7 @@ fn edits(
 fn name(front: &Front, at: usize, member: &Member, list: List, own: &str) -> String {
     match list {
         List::Tools | List::Prompts => {
-            let seen = front.exposed(member, list, own, &HashSet::new());
+            let seen = front.exposed(member, list, own, &Shared::default());
             front.learned.learn(list, &seen, at, own);
             seen
         }

@@ -12,14 +12,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::{
-    Front, Fronts,
-    front::Member,
-    places,
-    sessions::{MemberSession, Opened},
+    Front, Fronts, ask::Question, member::Member, opened::Opened, places, sessions::MemberSession,
 };
 use crate::{
     auth::Caller,
-    pipeline::Gateway,
+    pipeline::{Gateway, Request},
     policy::{self, Asked, Object, View},
     routing::{Binding, SESSION_ID},
 };
@@ -111,6 +108,25 @@ impl Visit {
         let at = self.front.member(server)?;
         self.view(at)?;
         Some((at, HeaderValue::from_str(own).ok()?))
+    }
+
+    /// What a member is asked, as the caller's own request at that member's endpoint.
+    pub(super) fn request(&self, at: usize, question: Question) -> Option<Request> {
+        let Question {
+            verb,
+            headers,
+            body,
+        } = question;
+        Some(Request {
+            verb,
+            server: self.member(at)?.server.to_string(),
+            entrance: self.entrance.clone(),
+            caller: self.caller.clone(),
+            headers,
+            body,
+            client: self.client,
+            is_part: false,
+        })
     }
 
     /// The headers of a message to a member that the client itself sends.

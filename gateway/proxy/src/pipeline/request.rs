@@ -26,6 +26,8 @@ pub struct Request {
     pub body: Bytes,
     /// The other end of the connection.
     pub client: IpAddr,
+    /// Whether the answer becomes a part of one that other servers contribute to, and keeps them waiting.
+    pub is_part: bool,
 }
 
 /// The headers that mirror the message, for the check that they say the same.

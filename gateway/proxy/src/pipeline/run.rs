@@ -97,6 +97,7 @@ pub async fn run(
         headers,
         body,
         client,
+        is_part,
     } = request;
     let call = match verb {
         Verb::Post => Some(frame::parse(&body, &gateway.bounds)?),
@@ -194,12 +195,11 @@ pub async fn run(
     ));
     let target = routing::choose(server, &permit, &screened, claim, &gateway.seals);
     trail.routed(&target);
-    let terms = terms(
-        verb,
-        era,
-        asked.method,
-        target.repeats(asked.method, asked.tool()),
-    );
+    let repeatable = target.repeats(asked.method, asked.tool());
+    let terms = Terms {
+        is_part,
+        ..terms(verb, era, asked.method, repeatable)
+    };
 
     if terms.endless {
         trail.endless();
@@ -328,6 +328,7 @@ fn terms(verb: Verb, era: Option<Era>, method: &str, repeatable: bool) -> Terms 
         cancellable: verb == Verb::Get || modern,
         endless: verb == Verb::Get || listen,
         repeatable: repeatable && verb == Verb::Post,
+        is_part: false,
     }
 }
 

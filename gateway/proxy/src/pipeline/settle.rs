@@ -24,6 +24,10 @@ pub struct Unsettled {
 /// # Errors
 /// [`Refusal::Unrecorded`] when the trail did not take it: the call must not be made.
 pub(super) async fn intend(gateway: &Gateway, trail: &mut Trail) -> Result<(), Refusal> {
+    // One record concludes one note, however often the call is sent.
+    if trail.is_noted() {
+        return Ok(());
+    }
     let (id, lists) = (trail.plain_id(), trail.lists());
     let record = trail.begun(&id, &lists);
     let row = identified(gateway, record, trail.person()).encode();

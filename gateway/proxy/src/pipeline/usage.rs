@@ -100,6 +100,11 @@ impl Usage {
         }
     }
 
+    /// Closes the account of a call with which nothing has been done: it is owed nothing.
+    pub(super) fn forgive(self) {
+        self.tab.settle(Used::default(), Now::read());
+    }
+
     /// Closes the account: counts, prices, and settles what limits are owed.
     pub(super) async fn close(self, facts: Facts) -> Bill {
         let tokens_in = count(self.arguments).await;

@@ -101,6 +101,7 @@ pub(super) async fn read(
         headers,
         body,
         client,
+        is_part: false,
     })
 }
 

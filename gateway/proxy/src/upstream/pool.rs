@@ -34,6 +34,8 @@ pub(super) struct Pool {
     balance: Balance,
     pub health: Health,
     circuit: Arc<Breaker>,
+    /// As the circuit, for what others are kept waiting for: fewer failures are enough.
+    patience: Arc<Breaker>,
     states: Arc<States>,
     turn: AtomicUsize,
     metrics: Arc<Metrics>,
@@ -62,6 +64,7 @@ impl Pool {
             balance,
             health,
             circuit: previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.circuit)),
+            patience: previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.patience)),
             states,
             turn: AtomicUsize::new(0),
             metrics,
@@ -95,11 +98,18 @@ impl Pool {
         endpoints.find(|endpoint| &*endpoint.label == label)
     }
 
-    /// Whether the version takes calls at all.
-    pub(super) fn gate(&self, now: Instant) -> Gate {
+    /// Whether the version takes calls at all, or those that others wait for (`is_part`).
+    pub(super) fn gate(&self, is_part: bool, now: Instant) -> Gate {
         let gate = self.circuit.gate(self.circuit_rules(), now);
         if gate == Gate::Trial {
             self.circuit.begin_trial(now);
+        }
+        if gate != Gate::Closed || !is_part {
+            return gate;
+        }
+        let gate = self.patience.gate(self.ejection_rules(), now);
+        if gate == Gate::Trial {
+            self.patience.begin_trial(now);
         }
         gate
     }
@@ -204,6 +214,13 @@ impl Pool {
                     "an endpoint is in again"
                 );
             }
+            if self.patience.succeeded() {
+                tracing::info!(
+                    server,
+                    version,
+                    "a server is asked again for what others wait for"
+                );
+            }
             if self.circuit.succeeded() {
                 self.metrics.traffic().circuit(server, version, false);
                 tracing::info!(server, version, "the circuit of a server closes");
@@ -223,6 +240,15 @@ impl Pool {
                 endpoint = &*endpoint.label,
                 out_ms,
                 "an endpoint is out: its calls fail"
+            );
+        }
+        if let Some(length) = self.patience.failed(rules, now, || true) {
+            let out_ms = length.as_millis() as u64;
+            tracing::warn!(
+                server,
+                version,
+                out_ms,
+                "a server is not asked for what others wait for: its calls fail"
             );
         }
         if let Some(length) = self.circuit.failed(self.circuit_rules(), now, || true) {

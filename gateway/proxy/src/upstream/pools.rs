@@ -1,6 +1,10 @@
 //! The endpoints of every server of one configuration, and what their servers have room for.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use tokio::time::sleep;
@@ -12,7 +16,7 @@ use super::{
     discovery::{Names, Origin, Resolver},
     endpoint::States,
     peer::{self, Trust},
-    pool::Pool,
+    pool::{Pool, Went},
     probe::Prober,
 };
 use crate::{
@@ -114,6 +118,15 @@ impl Pools {
             pool.is_checked(several).then(|| prober.keep_checking(pool))
         });
         tokio::join!(names, join_all(checks));
+    }
+
+    /// A question to an endpoint was given up, for it took longer than others can be kept waiting.
+    pub fn gave_up(&self, server: &str, version: &str, endpoint: &str) {
+        let serving = self.servers.get(server);
+        let pool = serving.and_then(|serving| serving.version(version));
+        if let Some((pool, endpoint)) = pool.and_then(|pool| Some((pool, pool.find(endpoint)?))) {
+            pool.report(&endpoint, Went::Badly, Instant::now());
+        }
     }
 
     /// Where the calls of a target go.

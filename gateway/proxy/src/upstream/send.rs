@@ -50,6 +50,8 @@ pub struct Terms {
     pub endless: bool,
     /// Whether the call may be sent again after it broke off.
     pub repeatable: bool,
+    /// Whether others wait for the answer, so that a server in trouble is rather not asked.
+    pub is_part: bool,
 }
 
 /// What a call took, whether or not it was answered.
@@ -205,6 +207,7 @@ impl Upstream {
                 cancellable: true,
                 endless: false,
                 repeatable: false,
+                is_part: false,
             },
             target,
             headers,

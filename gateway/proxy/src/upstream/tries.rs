@@ -47,7 +47,7 @@ struct Attempt {
 impl Call<'_> {
     /// Tries until an answer has begun, or nothing more may be tried.
     pub(super) async fn send(&self, effort: &mut Effort) -> Result<Answering, Failed> {
-        if let Gate::Open(left) = self.pool.gate(Instant::now()) {
+        if let Gate::Open(left) = self.pool.gate(self.terms.is_part, Instant::now()) {
             return Err(Failed::CircuitOpen {
                 server: self.server(),
                 left,

@@ -580,3 +580,52 @@ fn a_decision_is_explained() {
     assert!(text.contains("no rule allows it"), "{text}");
     assert_eq!(explain(&["--tool", "orders"]).0, Some(2));
 }
+
+#[test]
+fn a_decision_at_a_bundle_is_explained_by_what_is_behind_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gantry.yaml");
+    let text = "servers:\n  \
+          orders: {url: http://127.0.0.1:1/mcp, tools: {orders_get_v2: {name: find}, orders_drop: {hidden: true}}}\n  \
+          crm: {url: http://127.0.0.1:1/mcp}\n\
+        bundles:\n  desk: {servers: [crm], tools: [orders/orders_*]}\n  flat: {servers: [crm, orders], prefix: none}\n\
+        access: [{id: support, allow: [orders/orders_get_v2, 'crm/resource:*']}]\n\
+        limits: [{id: gets, tool: orders/orders_get_v2, calls: 5/min}]\n";
+    std::fs::write(&file, text).unwrap();
+    let explain = |tool: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gantry"));
+        command.args(["explain", "--agent", "bot", "--tool", tool, "-c"]);
+        let output = command.arg(&file).args(more).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = explain("desk/orders__find", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let expected =
+        "desk/orders__find is\nbot: orders/orders_get_v2\naccess: allowed by rule support (line 7)";
+    assert!(said.starts_with(expected), "{said}");
+    assert!(said.contains("limit gets: calls 5/min"), "{said}");
+    let (code, said) = explain("desk/resource:gantry://crm/file:///a", &["--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said["calls"][0]["tool"], "crm/resource:file:///a");
+    assert_eq!(said["calls"][0]["access"]["decision"], "allowed");
+    // Without prefixes it can be either's.
+    let (code, said) = explain("flat/find", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let denied = "bot: crm/find\naccess: denied";
+    assert!(
+        said.contains(denied) && said.contains("bot: orders/orders_get_v2\naccess: allowed"),
+        "{said}"
+    );
+    assert_eq!(explain("desk/crm__find", &[]).0, Some(1));
+    for nothing in [
+        "desk/find",
+        "desk/orders__orders_get_v2",
+        "desk/orders__orders_drop",
+        "desk/orders__list",
+        "nobody/x",
+    ] {
+        assert_eq!(explain(nothing, &[]).0, Some(2), "{nothing}");
+    }
+}

@@ -18,7 +18,8 @@ pub(in crate::config) enum Prefix {
     /// Every name begins with its server's.
     #[default]
     Always,
-    /// Names that several servers have begin with their server's.
+    /// Names that several servers have begin with their server's. All lists are read to their end for that, and given
+    /// on one page.
     Collision,
     /// No name does. Of a name that several servers have, the first server's is seen.
     None,
@@ -47,7 +48,8 @@ pub(in crate::config) struct Federation {
     /// What stands between a server's name and a name.
     #[schemars(extend("x-form" = SEPARATOR))]
     pub separator: String,
-    /// How long each server may take where several are asked at once. The answer is given without those that take longer.
+    /// How long each server may take where several are asked at once. The answer is given without those that take longer,
+    /// which counts as a failed call (`health`).
     #[schemars(extend("x-min-ms" = bounds::MEMBER_DEADLINE_MIN.ms, "x-max-ms" = bounds::MEMBER_DEADLINE_MAX.ms))]
     pub deadline: Period,
     /// How long lists are kept of servers that do not say how long they may be, as those of the earlier revisions.

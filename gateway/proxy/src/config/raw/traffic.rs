@@ -95,7 +95,8 @@ pub(in crate::config) struct Health {
     #[schemars(extend("minimum" = 1, "maximum" = bounds::COUNT_MAX))]
     pub healthy_after: u32,
     /// Calls in a row that failed (no connection, a broken one, no answer in time, a status of 500 to 599) and put an
-    /// endpoint out for `eject_for`. At least half of a version's endpoints stay in. 0 ejects none.
+    /// endpoint out for `eject_for`. At least half of a version's endpoints stay in. As many for the whole version, and
+    /// the server is left out at once, for as long, where others would wait for its part of an answer. 0 ejects none.
     #[schemars(extend("minimum" = 0, "maximum" = bounds::COUNT_MAX))]
     pub eject_after: u32,
     /// How long the first time; twice as long each further time, up to ten times. Then one call is let through to

@@ -258,6 +258,15 @@ impl Trail {
         self.usage = usage.map(Box::new);
     }
 
+    /// The message goes through the pipeline once more, since its server has done nothing with it: what
+    /// it was charged and what was found in it does not count twice.
+    pub fn again(&mut self) {
+        if let Some(usage) = self.usage.take() {
+            usage.forgive();
+        }
+        self.guarded = None;
+    }
+
     /// A phase that leaves no other fact has ended.
     pub fn passed(&mut self, phase: Phase) {
         self.phases.ended(phase);
@@ -274,6 +283,11 @@ impl Trail {
             };
             side.merge(report.clone());
         }
+    }
+
+    /// Whether the call is noted already.
+    pub(in crate::pipeline) fn is_noted(&self) -> bool {
+        self.intent.is_some()
     }
 
     /// The call is noted, and its record concludes that.
@@ -397,6 +411,12 @@ impl Trail {
         parent
             .and_then(|parent| trace::with_span(body, parent, self.trace.span_id))
             .map_or_else(|| body.clone(), Bytes::from)
+    }
+
+    /// Where the call is under way to: the server, its version, the endpoint.
+    pub fn place(&self) -> Option<(&str, &str, &str)> {
+        let endpoint = self.effort.tried.last()?;
+        Some((self.server.as_deref()?, self.version.as_deref()?, endpoint))
     }
 
     /// Whether the call may have reached its server.

@@ -112,7 +112,7 @@ async fn sees_all(client: Client) {
     ));
     servers.push(format!("  dead: {{url: 'http://{}/mcp'}}", dead.address));
     let gateway = Gateway::start(&format!(
-        "servers:\n{}\nfederation: {{deadline: 3s}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
+        "servers:\n{}\nfederation: {{deadline: 20s}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
         servers.join("\n")
     ));
     paused.pause();

@@ -4,9 +4,11 @@ mod bundles;
 mod clients;
 mod discovery;
 mod lists;
+mod lost;
 mod names;
 mod sessions;
 mod streams;
+mod tasks;
 mod trouble;
 mod views;
 

@@ -83,6 +83,68 @@ async fn only_names_that_several_servers_have_are_prefixed() {
     assert_eq!(one, other);
 }
 
+/// The names of all tools, over all pages.
+async fn names_over_pages(url: &str) -> Vec<String> {
+    let (mut names, mut params) = (Vec::new(), json!({}));
+    loop {
+        let (_, page) = answered(modern(url, "tools/list", None, params)).await;
+        names.extend(called(&page["tools"], "name"));
+        let Some(next) = page["nextCursor"].as_str() else {
+            return names;
+        };
+        params = json!({ "cursor": next });
+    }
+}
+
+#[tokio::test]
+async fn what_a_tool_is_called_does_not_depend_on_its_page_or_on_who_answers() {
+    let paging = |size| Server::FastMcp.start_with(&[("LIST_PAGE_SIZE", size)]);
+    let (one, mut other, third) = (paging("2"), paging("3"), fixture());
+    let gateway = before(
+        &[("one", &one), ("other", &other), ("third", &third)],
+        "federation: {prefix: collision, deadline: 30s}",
+    );
+    let url = everybody(&gateway);
+    let names = names_over_pages(&url).await;
+    let own = ["add", "customer", "count_down", "refuse"];
+    let of = |server: &str| own.map(|name| format!("{server}__{name}"));
+    assert_eq!(names[..8], [of("one"), of("other")].concat());
+    assert!(names.contains(&"echo".to_owned()), "{names:?}");
+    other.kill();
+    let (_, rest) = listed(&url, "tools/list").await;
+    assert_eq!(rest["_meta"]["dev.gantry/partial"][0]["server"], "other");
+    let rest = called(&rest["tools"], "name");
+    assert_eq!(rest, [&names[..4], &names[8..]].concat());
+}
+
+#[tokio::test]
+async fn what_is_too_far_behind_in_a_list_to_be_compared_is_prefixed() {
+    let many = ("EXTRA_TOOLS", "20");
+    let deep = Server::FastMcp.start_with(&[("LIST_PAGE_SIZE", "1"), many]);
+    let flat = Server::FastMcp.start_with(&[many]);
+    let gateway = before(
+        &[("deep", &deep), ("flat", &flat)],
+        "federation: {prefix: collision, deadline: 30s}",
+    );
+    let url = everybody(&gateway);
+    let names = names_over_pages(&url).await;
+    assert_eq!(names, names_over_pages(&url).await);
+    let unique: std::collections::HashSet<&String> = names.iter().collect();
+    assert_eq!((unique.len(), names.len()), (48, 48), "{names:?}");
+    for (name, server) in [
+        ("deep__extra_03", "deep"),
+        ("flat__extra_03", "flat"),
+        ("deep__extra_19", "deep"),
+        ("extra_19", "flat"),
+    ] {
+        assert!(names.contains(&name.to_owned()), "{name}: {names:?}");
+        call(&url, name, json!({})).await;
+        let own = name.rsplit("__").next().unwrap();
+        let line = format!("\"server\":\"{server}\",\"method\":\"tools/call\",\"tool\":\"{own}\"");
+        gateway.logs(&line).await;
+    }
+}
+
 #[tokio::test]
 async fn without_prefixes_the_first_server_has_the_name() {
     let (one, other) = (fixture(), Server::FastMcp.start());

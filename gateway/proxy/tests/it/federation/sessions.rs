@@ -7,7 +7,6 @@ use crate::{
     gateway::{Store, fixture, fixture_with},
     message::post,
     peer::Server,
-    process::free_address,
 };
 
 #[tokio::test]
@@ -45,34 +44,6 @@ async fn a_servers_session_is_opened_once_when_it_is_needed() {
     let names = called(&tools["result"]["tools"], "name");
     assert!(names.contains(&"other__echo".to_owned()), "{names:?}");
     assert_eq!(store.rows(&format!("{opened} = 'other'"), 1).await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_session_that_a_server_has_forgotten_is_opened_again() {
-    for server in [Server::Fixture, Server::Everything] {
-        let port = free_address().port();
-        let mut process = server.start_on(port);
-        let other = fixture();
-        let gateway = before(&[("one", &process), ("other", &other)], "");
-        let session = Session::open(&everybody(&gateway)).await;
-        let call = json!({"name": "one__echo", "arguments": {"text": "x", "message": "x"}});
-        let first = session.request("tools/call", call.clone()).await;
-        session
-            .request("logging/setLevel", json!({"level": "debug"}))
-            .await;
-        process.kill();
-        process = server.start_on(port);
-        let again = session.request("tools/call", call).await;
-        assert_eq!(again, first, "{server:?}");
-        let tools = session.request("tools/list", json!({})).await;
-        assert!(tools["result"].get("_meta").is_none(), "{server:?} {tools}");
-        // It has been told again how much to log.
-        let told = "\"server\":\"one\",\"method\":\"logging/setLevel\"";
-        while gateway.log().matches(told).count() < 2 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        drop(process);
-    }
 }
 
 #[tokio::test]
@@ -181,46 +152,4 @@ async fn a_call_that_is_cancelled_ends_at_its_server() {
     assert_eq!(session.message(&cancel).send().await.unwrap().status(), 202);
     running.calls_until(|calls| calls.cancelled == 1).await;
     call.abort();
-}
-
-#[tokio::test]
-async fn a_task_is_found_again_at_its_server() {
-    let (one, other) = (fixture(), fixture());
-    let gateway = before(&[("one", &one), ("other", &other)], "");
-    let url = everybody(&gateway);
-    let with_tasks = |method: &str, name: &str, params: Value| {
-        let mut body = crate::message::modern_body(&json!(1), method, params);
-        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
-            json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-        let request = post(&url)
-            .header("mcp-protocol-version", crate::message::MODERN)
-            .header("mcp-method", method)
-            .header("mcp-name", name);
-        super::answered(request.body(body.to_string()))
-    };
-    let name = "other__slow_compute";
-    let params = json!({"name": name, "arguments": {"seconds": 0.1, "label": "x"}});
-    let (_, begun) = with_tasks("tools/call", name, params).await;
-    assert_eq!(begun["resultType"], "task", "{begun}");
-    let task = begun["taskId"].as_str().unwrap();
-    assert!(task.starts_with("other/"), "{begun}");
-    let done = loop {
-        let (_, state) = with_tasks("tasks/get", task, json!({ "taskId": task })).await;
-        assert_eq!(state["taskId"], *task, "{state}");
-        match state["status"].as_str().unwrap() {
-            "working" => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-            status => break status.to_owned(),
-        }
-    };
-    assert_eq!(done, "completed");
-    // It is nobody else's task.
-    let elsewhere = task.replacen("other/", "one/", 1);
-    let request = super::modern(
-        &url,
-        "tasks/get",
-        Some(&elsewhere),
-        json!({ "taskId": elsewhere }),
-    );
-    let answer = request.send().await.unwrap().text().await.unwrap();
-    assert!(answer.contains("\"error\""), "{answer}");
 }

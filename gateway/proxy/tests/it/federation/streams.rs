@@ -8,11 +8,11 @@ use crate::{gateway::fixture, peer::Server};
 /// A stream as it comes.
 pub(super) struct News {
     answer: reqwest::Response,
-    seen: String,
+    pub(super) seen: String,
 }
 
 impl News {
-    async fn of(request: reqwest::RequestBuilder) -> Self {
+    pub(super) async fn of(request: reqwest::RequestBuilder) -> Self {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
@@ -36,7 +36,7 @@ impl News {
         }
     }
 
-    async fn more(&mut self) {
+    pub(super) async fn more(&mut self) {
         let piece = self.answer.chunk().await.unwrap();
         let piece = piece.unwrap_or_else(|| panic!("the stream ended: {}", self.seen));
         self.seen.push_str(std::str::from_utf8(&piece).unwrap());

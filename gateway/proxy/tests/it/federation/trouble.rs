@@ -1,5 +1,7 @@
 //! One server that is slow or dead stops none of the others.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Session, answered, before, called, everybody, listed, modern};
@@ -83,4 +85,49 @@ async fn where_nobody_answers_there_is_no_list() {
     gateway
         .logs("no server has answered: one (unreachable), other (unreachable)")
         .await;
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_others_waiting_is_left_out_at_once_until_it_is_well() {
+    let (good, paused) = (fixture(), fixture());
+    let gateway = crate::gateway::Gateway::start(&format!(
+        "servers:\n  good: {{url: 'http://{}/mcp'}}\n  \
+         paused: {{url: 'http://{}/mcp', health: {{eject_after: 3, eject_for: 5s}}}}\n\
+         federation: {{deadline: 2s}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}",
+        good.address, paused.address
+    ));
+    let url = everybody(&gateway);
+    // No list is kept that is read for the first time each time; the good one may be slow at first.
+    let reason = async |method: &str| {
+        let (_, list) = listed(&url, method).await;
+        let partial = &list["_meta"]["dev.gantry/partial"];
+        let left_out = partial.as_array().into_iter().flatten();
+        let mut paused = left_out.filter(|one| one["server"] == "paused");
+        paused
+            .next()
+            .map(|one| one["reason"].as_str().unwrap().to_owned())
+    };
+    while reason("tools/list").await.is_some() {}
+    paused.pause();
+    let mut reasons = Vec::new();
+    for method in [
+        "prompts/list",
+        "resources/list",
+        "resources/templates/list",
+        "prompts/list",
+    ] {
+        reasons.extend(reason(method).await);
+    }
+    assert_eq!(reasons, ["timeout", "timeout", "timeout", "failing"]);
+    gateway
+        .logs("a server is not asked for what others wait for")
+        .await;
+    paused.resume();
+    while reason("prompts/list").await.is_some() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    gateway
+        .logs("a server is asked again for what others wait for")
+        .await;
+    assert_eq!(reason("resources/list").await, None);
 }
