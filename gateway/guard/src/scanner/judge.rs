@@ -12,7 +12,7 @@ use crate::rules;
 use crate::secrets;
 use crate::shape;
 use crate::table::Tables;
-use crate::text::{Map, Segment, Source};
+use crate::text::{Segment, Source, Texts};
 use crate::vocabulary::{Hit, Mark, rules_of};
 
 /// Numbers of the rules that finders of their own serve.
@@ -113,7 +113,7 @@ pub(super) fn judge(
         };
         local.clear();
         if scanner.wanted.secrets && (!own.is_empty() || keys.promises.is_some()) {
-            let whole = segment.map.is_none();
+            let whole = segment.is_own();
             secrets_of(text, segment.start, own, &keys, whole, &mut local);
         }
         if scanner.wanted.identifiers
@@ -129,7 +129,7 @@ pub(super) fn judge(
         if !scanner.customs.is_empty() {
             customs(scanner, text, segment.start, own, &mut patience, &mut local);
         }
-        if scanner.wanted.hidden && segment.map.is_none() && segment.asks.hidden() {
+        if scanner.wanted.hidden && segment.is_own() && segment.asks.hidden() {
             let hidden = SERVED.hidden;
             injection::hidden(text, |start, end| local.push((hidden, start, end, 1.0)));
         }
@@ -145,7 +145,7 @@ pub(super) fn judge(
         findings.extend(
             local
                 .iter()
-                .map(|found| mapped(segment.token, segment.map.as_ref(), *found)),
+                .map(|found| mapped(&scan.texts, segment, *found)),
         );
         if findings.len() > scanner.limits.findings_max {
             return Err(ScanError::Limit("findings"));
@@ -175,14 +175,14 @@ fn next_hits<'a>(hits: &'a [Hit], next: &mut usize, segment: &Segment) -> &'a [H
 }
 
 fn mapped(
-    token: usize,
-    map: Option<&Map>,
+    texts: &Texts,
+    segment: &Segment,
     (what, start, end, score): (What, usize, usize, f64),
 ) -> Finding {
-    let (start, end) = map.map_or((start, end), |map| map.span(start, end));
+    let (start, end) = texts.span(segment, start, end);
     Finding {
         what,
-        token,
+        token: segment.token,
         start,
         end,
         score,

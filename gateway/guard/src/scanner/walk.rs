@@ -30,7 +30,6 @@ pub(super) fn walk<'a>(message: &'a [u8], limits: &Limits) -> Result<Scan<'a>, S
     let expected = (message.len() / 16).clamp(8, 1024);
     texts.buffer.reserve(message.len());
     texts.segments.reserve(expected);
-    texts.clear();
     let mut walker = Walker {
         message,
         limits: *limits,
