@@ -4,6 +4,7 @@
 //! string says once it is decoded. Each knows how its bytes map back to the string as JSON decodes it.
 
 use crate::views::{self, Asks, Next, Piece, View};
+use crate::work::Work;
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    fn length(&self) -> usize {
+        self.end - self.start
+    }
+
     /// Whether it is the token's own text.
     pub(crate) fn is_own(&self) -> bool {
         self.view.is_none()
@@ -56,6 +61,8 @@ pub(crate) enum Excess {
     Text,
     /// Encodings inside of each other.
     Layers,
+    /// Time.
+    Work,
 }
 
 /// The buffer and its texts.
@@ -70,12 +77,35 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    /// Empties it and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.buffer.clear();
+        self.segments.clear();
+        self.pieces.clear();
+    }
+
+    /// Makes room for a message of that many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.buffer.reserve(bytes + 1);
+    }
+
+    /// The most that one of its vectors has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        let made = self.made.text.capacity().max(self.made.pieces.capacity());
+        self.buffer
+            .capacity()
+            .max(self.segments.capacity())
+            .max(self.pieces.capacity())
+            .max(made)
+    }
+
     /// Adds a text, and the views that it asks for while the buffer stays below `bytes_max`.
     pub(crate) fn add(
         &mut self,
         token: usize,
         source: Source,
         bytes_max: usize,
+        work: &mut Work<'_>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Excess> {
         // Every text has a NUL on both sides.
@@ -86,7 +116,7 @@ impl Texts {
         write(&mut self.buffer);
         let asks = self.push(token, source, None, start);
         if asks.views() {
-            self.views(self.segments.len() - 1, 0, bytes_max)?;
+            self.views(self.segments.len() - 1, 0, bytes_max, work)?;
         }
         (self.buffer.len() <= bytes_max)
             .then_some(())
@@ -127,8 +157,19 @@ impl Texts {
     }
 
     /// Adds the views of a text, and theirs.
-    fn views(&mut self, index: usize, depth: usize, bytes_max: usize) -> Result<(), Excess> {
+    fn views(
+        &mut self,
+        index: usize,
+        depth: usize,
+        bytes_max: usize,
+        work: &mut Work<'_>,
+    ) -> Result<(), Excess> {
         let mut from = Next::First;
+        let length = self.segments.get(index).map_or(0, Segment::length);
+        // One look for its first view, and one for all its encoded runs.
+        if !work.lasts(2 * length) {
+            return Err(Excess::Work);
+        }
         loop {
             let Some(segment) = self.segments.get(index) else {
                 return Ok(());
@@ -144,6 +185,9 @@ impl Texts {
             if depth >= VIEW_DEPTH_MAX {
                 return Err(Excess::Layers);
             }
+            if !work.lasts(self.made.text.len()) {
+                return Err(Excess::Work);
+            }
             let (token, source) = (segment.token, segment.source);
             if self.buffer.len() + self.made.text.len() > bytes_max {
                 return Err(Excess::Text);
@@ -157,7 +201,7 @@ impl Texts {
                 last: self.pieces.len(),
             };
             if self.push(token, source, Some(seen), start).views() {
-                self.views(self.segments.len() - 1, depth + 1, bytes_max)?;
+                self.views(self.segments.len() - 1, depth + 1, bytes_max, work)?;
             }
         }
     }
