@@ -82,7 +82,10 @@ pub fn splice(scan: &Scan<'_>, mut edits: Vec<Edit>) -> Vec<u8> {
     let mut kept = 0;
     let mut names = HashMap::new();
     for group in merged.chunk_by(|one, other| one.token == other.token) {
-        let Some(place) = group.first().and_then(|edit| scan.places.get(edit.token)) else {
+        let Some(place) = group
+            .first()
+            .and_then(|edit| scan.room.places.get(edit.token))
+        else {
             continue;
         };
         out.extend_from_slice(scan.message.get(kept..place.start).unwrap_or_default());

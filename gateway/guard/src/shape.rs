@@ -8,7 +8,9 @@
 mod automaton;
 mod candidate;
 
-use candidate::Candidate;
+pub(crate) use candidate::Candidate;
+
+use crate::work::Work;
 
 /// Most groups of one chain; a longer chain is taken in overlapping parts.
 const GROUPS_MAX: usize = 24;
@@ -41,34 +43,31 @@ impl Chain {
     }
 }
 
-/// Tells `meet` of every candidate in `text`; of those that need a word, where their rule is one of `named`. It
-/// answers whether to go on.
+/// Tells `meet` of every candidate in `text`; of those that need a word, where their rule is one of `named`.
 pub(crate) fn candidates<'a>(
     text: &'a [u8],
     named: u128,
-    mut meet: impl FnMut(&Candidate<'a>) -> bool,
-) -> bool {
-    let mut at = 0;
-    let Some(mut digit) = next_digit(text, at) else {
-        return true;
-    };
+    work: &mut Work<'_>,
+    mut meet: impl FnMut(&Candidate<'a>),
+) {
     let mut chain = Chain {
         groups: [Group::default(); GROUPS_MAX + 1],
         length: 0,
     };
-    loop {
+    let mut at = 0;
+    while let Some(digit) = next_digit(text, at) {
         let first = backwards(text, digit, at);
         chain.length = 0;
         let next = forwards(text, first, &mut chain);
         let groups = chain.groups();
-        if has_enough(groups) && !is_uuid(groups) && !sub_chains(text, groups, named, &mut meet) {
-            return false;
+        if has_enough(groups)
+            && !is_uuid(groups)
+            && !sub_chains(text, groups, next, named, work, &mut meet)
+            || !work.lasts(next - at)
+        {
+            return;
         }
         at = next.max(digit + 1);
-        match next_digit(text, at) {
-            Some(next) => digit = next,
-            None => return true,
-        }
     }
 }
 
@@ -201,11 +200,19 @@ fn is_uuid(groups: &[Group]) -> bool {
     })
 }
 
+/// Steps that a candidate costs which has the shape of an identifier.
+const CANDIDATE_STEPS: usize = 128;
+/// Steps that a group costs beside its bytes.
+const GROUP_STEPS: usize = 8;
+
+/// Follows the layouts from each group that begins before `next`: those from there on are of the next chain.
 fn sub_chains<'a>(
     text: &'a [u8],
     groups: &[Group],
+    next: usize,
     named: u128,
-    meet: &mut impl FnMut(&Candidate<'a>) -> bool,
+    work: &mut Work<'_>,
+    meet: &mut impl FnMut(&Candidate<'a>),
 ) -> bool {
     let singles = groups
         .iter()
@@ -213,30 +220,38 @@ fn sub_chains<'a>(
         .count();
     // Digits one by one are one identifier or none.
     let whole_only = singles > 8;
-    for first in 0..groups.len() {
+    let mut before = None;
+    for (first, group) in groups.iter().enumerate() {
         let rest = groups.get(first..).unwrap_or_default();
-        if !has_enough(rest) {
+        if group.start >= next || !has_enough(rest) {
             break;
         }
-        let start = rest.first().map_or(0, |group| group.start);
-        let mut candidate = Candidate::new(text, start);
-        for (last, group) in groups.iter().enumerate().skip(first) {
+        let part = whole_only && is_single(before);
+        before = Some(group);
+        if part {
+            continue;
+        }
+        let mut candidate = Candidate::new(text, group.start);
+        let mut behind = rest.iter().skip(1);
+        for group in rest {
+            let next = behind.next();
+            if !work.lasts(GROUP_STEPS + group.end - group.start) {
+                return false;
+            }
             if !candidate.extend(group, named) {
                 break;
             }
             if candidate.digits < DIGITS_MIN
                 || candidate.length < LENGTH_MIN
                 || candidate.digits * 4 < candidate.length
+                || whole_only && is_single(next)
                 || !candidate.has_shape(named)
             {
                 continue;
             }
-            let before = first.checked_sub(1).and_then(|before| groups.get(before));
-            if whole_only && (is_single(groups.get(last + 1)) || is_single(before)) {
-                continue;
-            }
             candidate.close(group);
-            if !meet(&candidate) {
+            meet(&candidate);
+            if !work.lasts(CANDIDATE_STEPS) {
                 return false;
             }
         }

@@ -14,6 +14,46 @@ pub(crate) struct Tables {
     header: Vec<(usize, usize)>,
     looked: usize,
     columns: Option<Vec<(usize, usize)>>,
+    row: Row,
+}
+
+/// How far the cells of a row have been counted.
+#[derive(Debug, Default)]
+struct Row {
+    line: usize,
+    at: usize,
+    cells: Cells,
+}
+
+/// Counts the cells of a line from its beginning; a delimiter inside of quotes does not count.
+#[derive(Debug, Default)]
+struct Cells {
+    quoted: Option<u8>,
+    /// Something other than space was met in the cell.
+    filled: bool,
+    ended: usize,
+}
+
+impl Cells {
+    /// Takes the next byte; whether it ends a cell.
+    fn ends(&mut self, byte: u8, delimiter: u8) -> bool {
+        match self.quoted {
+            Some(quote) => {
+                if byte == quote {
+                    self.quoted = None;
+                }
+            }
+            None if byte == delimiter => {
+                self.filled = false;
+                self.ended += 1;
+                return true;
+            }
+            None if matches!(byte, b'"' | b'\'') && !self.filled => self.quoted = Some(byte),
+            None => {}
+        }
+        self.filled |= !byte.is_ascii_whitespace();
+        false
+    }
 }
 
 impl Tables {
@@ -29,10 +69,24 @@ impl Tables {
         if line == self.start {
             return None;
         }
-        let column = cells(text.get(line..place)?, self.delimiter)
-            .len()
-            .checked_sub(1)?;
+        let column = self.column(text, line, place);
         self.header.get(column).copied()
+    }
+
+    /// The column of `place` in its line. Goes on where it ended the last time.
+    fn column(&mut self, text: &[u8], line: usize, place: usize) -> usize {
+        if self.row.line != line || self.row.at > place {
+            self.row = Row {
+                line,
+                at: line,
+                cells: Cells::default(),
+            };
+        }
+        for byte in text.get(self.row.at..place).unwrap_or_default() {
+            self.row.cells.ends(*byte, self.delimiter);
+        }
+        self.row.at = place;
+        self.row.cells.ended
     }
 
     /// Looks for the next two lines with as many delimiters, and how far lines like them go on.
@@ -117,32 +171,18 @@ fn line_end(text: &[u8], from: usize) -> usize {
     from + memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).unwrap_or(text.len() - from)
 }
 
-/// The cells of a line; a delimiter inside of quotes does not count.
+/// The cells of a line.
 fn cells(line: &[u8], delimiter: u8) -> Vec<(usize, usize)> {
-    let mut cells = Vec::new();
-    let (mut start, mut quoted) = (0, None);
+    let (mut found, mut start, mut cells) = (Vec::new(), 0, Cells::default());
     for (at, byte) in line.iter().enumerate().take(LINE_BYTES_MAX + 1) {
-        match (quoted, *byte) {
-            (None, quote @ (b'"' | b'\''))
-                if line
-                    .get(start..at)
-                    .unwrap_or_default()
-                    .trim_ascii()
-                    .is_empty() =>
-            {
-                quoted = Some(quote)
+        if cells.ends(*byte, delimiter) {
+            found.push((start, at));
+            start = at + 1;
+            if found.len() > COLUMNS_MAX {
+                break;
             }
-            (Some(quote), byte) if byte == quote => quoted = None,
-            (None, byte) if byte == delimiter => {
-                cells.push((start, at));
-                start = at + 1;
-                if cells.len() > COLUMNS_MAX {
-                    break;
-                }
-            }
-            _ => {}
         }
     }
-    cells.push((start, line.len()));
-    cells
+    found.push((start, line.len()));
+    found
 }

@@ -24,7 +24,7 @@ pub(super) struct Known {
 
 /// What a token's keys say about it.
 pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
-    let Some(place) = scan.places.get(token) else {
+    let Some(place) = scan.room.places.get(token) else {
         return Known::default();
     };
     let at = |key: Option<usize>| {
@@ -34,7 +34,7 @@ pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
     };
     let own = at(place.key);
     let mut words = own.words;
-    let mut node = scan.nodes.get(place.node);
+    let mut node = scan.room.nodes.get(place.node);
     // The names of two containers around it: `{"passport": {"number": …}}`, `{"ssns": […]}`.
     let mut promises = own.promises;
     for _ in 0..2 {
@@ -43,7 +43,9 @@ pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
         if place.key.is_none() && !container.object {
             promises = promises.or(at(container.key).promises);
         }
-        node = container.parent.and_then(|parent| scan.nodes.get(parent));
+        node = container
+            .parent
+            .and_then(|parent| scan.room.nodes.get(parent));
     }
     words |= sibling(scan, known, token);
     Known { words, promises }
@@ -55,7 +57,7 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
     const VALUES: [&[u8]; 8] = [
         b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input",
     ];
-    let place = scan.places.get(token);
+    let place = scan.room.places.get(token);
     let (Some(key), Some(place)) = (place.and_then(|place| place.key), place) else {
         return 0;
     };
@@ -68,10 +70,10 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
             && label.token == Token::String
             && label.end - label.start < LABEL_BYTES_MAX
     };
-    if words == 0 || !scan.places.get(before).is_some_and(labels) {
+    if words == 0 || !scan.room.places.get(before).is_some_and(labels) {
         return 0;
     }
-    let name = super::walk::name(scan.message, scan.places.get(key));
+    let name = super::walk::name(scan.message, scan.room.places.get(key));
     let is_value = VALUES.iter().any(|value| name.eq_ignore_ascii_case(value));
     if is_value { words } else { 0 }
 }
@@ -110,8 +112,8 @@ pub(super) fn is_otherwise(scan: &Scan<'_>, token: usize) -> bool {
         b"etag",
         b"checksum",
     ];
-    let place = scan.places.get(token);
-    let Some(key) = place.and_then(|place| scan.places.get(place.key?)) else {
+    let place = scan.room.places.get(token);
+    let Some(key) = place.and_then(|place| scan.room.places.get(place.key?)) else {
         return false;
     };
     let name = super::walk::name(scan.message, Some(key));

@@ -2,68 +2,62 @@
 
 use std::borrow::Cow;
 
+use super::room::Room;
 use super::{Limits, Node, Place, Scan, ScanError};
 use crate::json::{self, Event, Token, Walk};
 use crate::place::{self, Freedom, Zone};
-use crate::text::{Excess, Source, Texts};
+use crate::text::{Excess, Source};
 use crate::views;
+use crate::work::Work;
 
-struct Level {
+/// Steps that a token costs beside its bytes.
+const TOKEN_STEPS: usize = 16;
+
+/// Where the walk is in a container.
+#[derive(Debug)]
+pub(super) struct Level {
     node: usize,
     key: Option<usize>,
     index: usize,
+    /// Bytes of the names on the way here.
+    names: usize,
 }
 
-struct Walker<'a> {
+struct Walker<'a, 'w> {
     message: &'a [u8],
-    limits: Limits,
-    places: Vec<Place>,
-    nodes: Vec<Node>,
-    texts: Texts,
-    levels: Vec<Level>,
+    limits: &'a Limits,
+    room: &'a mut Room,
+    work: &'a mut Work<'w>,
+    tokens: usize,
 }
 
-pub(super) fn walk<'a>(message: &'a [u8], limits: &Limits) -> Result<Scan<'a>, ScanError> {
+pub(super) fn walk(
+    scan: &mut Scan<'_>,
+    limits: &Limits,
+    work: &mut Work<'_>,
+) -> Result<(), ScanError> {
+    let message = scan.message;
     let mut walk = Walk::new(message)?;
-    let mut texts = Texts::default();
-    // Room for what a message of that length has as a rule.
-    let expected = (message.len() / 16).clamp(8, 1024);
-    texts.buffer.reserve(message.len());
-    texts.segments.reserve(expected);
-    texts.clear();
     let mut walker = Walker {
         message,
-        limits: *limits,
-        places: Vec::with_capacity(expected),
-        nodes: Vec::with_capacity(8),
-        texts,
-        levels: Vec::with_capacity(8),
+        limits,
+        room: &mut scan.room,
+        work,
+        tokens: 0,
     };
+    walker.room.texts.reserve(message.len());
     while let Some(event) = walk.step()? {
         walker.take(event)?;
     }
-    let Walker {
-        places,
-        nodes,
-        texts,
-        ..
-    } = walker;
-    Ok(Scan {
-        message,
-        places,
-        nodes,
-        texts,
-        findings: Vec::new(),
-        injection: 0.0,
-    })
+    Ok(())
 }
 
-impl Walker<'_> {
+impl Walker<'_, '_> {
     fn take(&mut self, event: Event) -> Result<(), ScanError> {
         match event {
             Event::Open(object) => self.open(object),
             Event::Close => {
-                self.levels.pop();
+                self.room.levels.pop();
                 self.advance();
             }
             Event::Literal => self.advance(),
@@ -78,35 +72,35 @@ impl Walker<'_> {
     }
 
     fn open(&mut self, object: bool) {
-        let (parent, key, index) = self.levels.last().map_or((None, None, 0), |level| {
-            (Some(level.node), level.key, level.index)
-        });
-        let zone = match parent.and_then(|parent| self.nodes.get(parent)) {
+        let (parent, key, index, names) =
+            self.room.levels.last().map_or((None, None, 0, 0), |level| {
+                (Some(level.node), level.key, level.index, level.names)
+            });
+        let key_place = key.and_then(|key| self.room.places.get(key));
+        let zone = match parent.and_then(|parent| self.room.nodes.get(parent)) {
             None => Zone::Root,
-            Some(parent) => match key {
-                Some(key) => {
-                    place::zone_under(parent.zone, &name(self.message, self.places.get(key)))
-                }
-                None => parent.zone,
-            },
+            Some(parent) if key.is_none() => parent.zone,
+            Some(parent) => place::zone_under(parent.zone, &name(self.message, key_place)),
         };
-        self.nodes.push(Node {
+        let names = names + key_place.map_or(0, |key| key.end - key.start);
+        self.room.nodes.push(Node {
             parent,
             key,
             index,
             object,
             zone,
         });
-        self.levels.push(Level {
-            node: self.nodes.len() - 1,
+        self.room.levels.push(Level {
+            node: self.room.nodes.len() - 1,
             key: None,
             index: 0,
+            names,
         });
     }
 
     /// A value has ended.
     fn advance(&mut self) {
-        if let Some(level) = self.levels.last_mut() {
+        if let Some(level) = self.room.levels.last_mut() {
             level.key = None;
             level.index += 1;
         }
@@ -119,57 +113,65 @@ impl Walker<'_> {
         end: usize,
         escaped: bool,
     ) -> Result<(), ScanError> {
-        if self.places.len() >= self.limits.tokens_max {
+        self.tokens += 1;
+        if self.tokens > self.limits.tokens_max {
             return Err(ScanError::Limit("strings"));
         }
-        let (node, key, index) = self
-            .levels
-            .last()
-            .map_or((0, None, 0), |level| (level.node, level.key, level.index));
+        if !self.work.lasts(TOKEN_STEPS + (end - start)) {
+            return Err(ScanError::Time);
+        }
+        let (node, key, index, names) = self.room.levels.last().map_or((0, None, 0, 0), |level| {
+            (level.node, level.key, level.index, level.names)
+        });
+        if token == Token::Key && names + (end - start) > self.limits.names_bytes_max {
+            return Err(ScanError::Limit("bytes of names"));
+        }
         let (object, zone) = self
+            .room
             .nodes
             .get(node)
             .map_or((false, Zone::Root), |node| (node.object, node.zone));
-        let number = self.places.len();
+        let number = self.room.places.len();
         let freedom = match token {
             Token::Key if zone == Zone::Protocol => Freedom::Protocol,
             Token::Key if place::keys_are_data(zone) => Freedom::Free,
             Token::Key => Freedom::Name,
             _ => place::freedom(
                 zone,
-                key.map(|key| name(self.message, self.places.get(key)))
+                key.map(|key| name(self.message, self.room.places.get(key)))
                     .as_deref(),
             ),
         };
-        let index = if object { 0 } else { index };
-        self.places.push(Place {
+        let mut place = Place {
             token,
             start,
             end,
             escaped,
             node,
             key,
-            index,
+            index: if object { 0 } else { index },
             freedom,
             segment: None,
             encoded: None,
-        });
-        self.text(number)?;
+        };
+        self.text(number, &mut place)?;
+        // A value that is not looked at leads nowhere; a name leads to its value.
         if token == Token::Key {
-            if let Some(level) = self.levels.last_mut() {
+            self.room.places.push(place);
+            if let Some(level) = self.room.levels.last_mut() {
                 level.key = Some(number);
             }
         } else {
+            if place.segment.is_some() {
+                self.room.places.push(place);
+            }
             self.advance();
         }
         Ok(())
     }
 
     /// Adds the token's text, decoded, unless there is nothing to look at.
-    fn text(&mut self, number: usize) -> Result<(), ScanError> {
-        let Some(place) = self.places.get_mut(number) else {
-            return Ok(());
-        };
+    fn text(&mut self, number: usize, place: &mut Place) -> Result<(), ScanError> {
         let raw = self.message.get(place.start..place.end).unwrap_or_default();
         let named = place.token == Token::Key && place.freedom == Freedom::Name;
         if named && !place.escaped && place::is_of_protocol(raw) {
@@ -189,33 +191,24 @@ impl Walker<'_> {
         } else {
             Payload::Plain
         };
-        place.segment = Some(self.texts.segments.len());
-        let bytes_max = self.limits.text_bytes_max;
+        let (bytes_max, texts) = (self.limits.text_bytes_max, &mut self.room.texts);
+        let segment = texts.segments.len();
+        let mut add =
+            |write: &dyn Fn(&mut Vec<u8>)| texts.add(number, source, bytes_max, self.work, write);
         let added = match payload {
-            Payload::Skip => {
-                place.segment = None;
-                Ok(())
-            }
+            Payload::Skip => return Ok(()),
             Payload::Decoded { skip, bytes } => {
                 place.encoded = Some(skip);
-                self.texts.add(number, source, bytes_max, |buffer| {
-                    buffer.extend_from_slice(&bytes)
-                })
+                add(&|buffer| buffer.extend_from_slice(&bytes))
             }
-            Payload::Plain if place.escaped => {
-                self.texts.add(number, source, bytes_max, |buffer| {
-                    json::decode(raw, buffer)
-                })
-            }
-            Payload::Plain => self.texts.add(number, source, bytes_max, |buffer| {
-                buffer.extend_from_slice(raw)
-            }),
+            Payload::Plain if place.escaped => add(&|buffer| json::decode(raw, buffer)),
+            Payload::Plain => add(&|buffer| buffer.extend_from_slice(raw)),
         };
-        added.map_err(|excess| {
-            ScanError::Limit(match excess {
-                Excess::Text => "text",
-                Excess::Layers => "layers of encoding",
-            })
+        place.segment = Some(segment);
+        added.map_err(|excess| match excess {
+            Excess::Text => ScanError::Limit("text"),
+            Excess::Layers => ScanError::Limit("layers of encoding"),
+            Excess::Work => ScanError::Time,
         })
     }
 }
