@@ -10,7 +10,7 @@ use crate::{
     message::{answer_of, modern_body, post, tool_call},
     peer::{changing_server, python},
     process::free_address,
-    raw::Raw,
+    raw::{Raw, Step},
     traffic::Session,
 };
 
@@ -253,6 +253,43 @@ async fn a_server_whose_question_is_blocked_is_told() {
         "{}",
         gateway.log()
     );
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_told_is_counted() {
+    let server = Raw::deciding(|request| {
+        let request = String::from_utf8_lossy(request);
+        let answer = if request.contains("\"initialize\"") {
+            let result = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
+            format!(
+                "200 OK\r\nmcp-session-id: one\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{result}",
+                result.len()
+            )
+        } else if request.contains("tools/call") {
+            let asks = r#"data: {"jsonrpc":"2.0","id":5,"method":"sampling/createMessage","params":{"messages":[{"role":"user","content":{"type":"text","text":"jane@example.org"}}]}}"#;
+            let ends = r#"data: {"jsonrpc":"2.0","id":7,"result":{"content":[]}}"#;
+            let body = format!("{asks}\n\n{ends}\n\n");
+            format!(
+                "200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        } else if request.contains("\"error\"") {
+            "500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_owned()
+        } else {
+            "202 Accepted\r\ncontent-length: 0\r\n\r\n".to_owned()
+        };
+        vec![Step::Send(format!("HTTP/1.1 {answer}").into_bytes())]
+    })
+    .await;
+    let rule = "{rules: [{name: no-mail, kinds: [EMAIL], action: block, direction: response}]}";
+    let gateway = before(&server.url, rule);
+    let session = Session::open_with(&gateway.url("server"), json!({"sampling": {}})).await;
+    let text = asking_call(&session, "any", json!({})).await;
+    assert!(!text.contains("jane"), "{text}");
+    gateway.logs("a server does not hear of a block").await;
+    let (_, metrics) = gateway.admin("/metrics").await;
+    let counted = "mcp_gateway_guardrail_untold_total{server=\"server\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]
