@@ -22,7 +22,11 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt,
 };
-use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{
+    ServiceExt,
+    service::ServerInitializeError,
+    transport::{StreamableHttpServerConfig, StreamableHttpService, stdio},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use calls::CallCount;
@@ -61,6 +65,26 @@ impl Default for Options {
             json: false,
         }
     }
+}
+
+/// Serves one client over standard input and output until its input ends.
+///
+/// # Errors
+/// [`StdioError`] when the client does not begin as the protocol asks.
+pub async fn serve_stdio(extra_tools: usize) -> Result<(), StdioError> {
+    let fixture = Fixture::new(extra_tools.min(EXTRA_TOOLS_MAX), CallCount::new());
+    let serving = fixture.serve(stdio()).await.map_err(Box::new)?;
+    serving.waiting().await?;
+    Ok(())
+}
+
+/// Why a fixture no longer serves over standard input and output.
+#[derive(Debug, thiserror::Error)]
+pub enum StdioError {
+    #[error("begin with a client")]
+    Begin(#[from] Box<ServerInitializeError>),
+    #[error("serve a client")]
+    Serve(#[from] tokio::task::JoinError),
 }
 
 /// Why a fixture did not start.

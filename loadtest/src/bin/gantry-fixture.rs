@@ -30,6 +30,10 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 
+    /// Serve one client over standard input and output instead of listening.
+    #[arg(long)]
+    stdio: bool,
+
     /// Log nothing, for measurements.
     #[arg(long)]
     quiet: bool,
@@ -44,6 +48,10 @@ async fn main() -> anyhow::Result<()> {
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .init();
+    }
+    if arguments.stdio {
+        fixture::serve_stdio(arguments.tools).await?;
+        return Ok(());
     }
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;

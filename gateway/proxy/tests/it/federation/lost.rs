@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Session, before, called, configured, everybody, streams::News};
+use super::{Session, before, configured, everybody, streams::News};
 use crate::{
     gateway::{Store, client, fixture},
     message::tool_call,
@@ -34,7 +34,7 @@ async fn a_session_that_a_server_has_forgotten_is_opened_again() {
         // It has been told again how much to log.
         let told = "\"server\":\"one\",\"method\":\"logging/setLevel\"";
         while gateway.log().matches(told).count() < 2 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         drop(process);
     }

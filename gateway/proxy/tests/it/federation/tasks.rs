@@ -37,7 +37,7 @@ async fn a_task_is_found_again_at_its_server() {
     assert_eq!(done, "completed");
     // It is nobody else's task.
     let elsewhere = task.replacen("other/", "one/", 1);
-    let request = super::modern(
+    let request = modern(
         &url,
         "tasks/get",
         Some(&elsewhere),
