@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     gateway::{Gateway, Store, client, endpoint, fixture},
-    message::{MODERN, answer_of, modern_body, post, tool_call},
+    message::{answer_of, modern, post, tool_call},
     peer::{Client, Era, Server},
     raw::{Raw, Step},
 };
@@ -17,18 +17,6 @@ fn guarded(url: &str, access: &str) -> Gateway {
     Gateway::start(&format!(
         "servers: {{server: {{url: '{url}'}}}}\naccess: {access}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}"
     ))
-}
-
-/// A modern request with its headers.
-fn modern(url: &str, method: &str, name: Option<&str>, params: Value) -> reqwest::RequestBuilder {
-    let request = post(url)
-        .header("mcp-protocol-version", MODERN)
-        .header("mcp-method", method);
-    let request = match name {
-        Some(name) => request.header("mcp-name", name),
-        None => request,
-    };
-    request.body(modern_body(&json!(1), method, params).to_string())
 }
 
 /// Status and JSON-RPC error of a refusal.
