@@ -56,19 +56,9 @@ const SIGN_STEPS: usize = 64;
 
 /// Tells `meet` of everything in `text` that is known by its structure.
 pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(Found)) {
-    let trigger = |byte: &u8| TRIGGERS.get(usize::from(*byte)).copied().unwrap_or(NONE);
-    let mut from = 0;
-    while let Some(length) = text
-        .get(from..)
-        .and_then(|rest| rest.iter().position(|byte| trigger(byte) != NONE))
-    {
-        let place = from + length;
+    let (mut from, mut counted) = (0, 0);
+    while let Some((place, trigger)) = next_likely(text, from) {
         from = place + 1;
-        let trigger = text.get(place).map_or(NONE, trigger);
-        // Most signs are of a sentence, and most digits and letters are inside of a word.
-        if !is_likely(trigger, before(text, place), at(text, place + 1)) {
-            continue;
-        }
         let found = match trigger {
             AT => mail::address(text, place).map(|(start, end)| ("EMAIL", start, end)),
             DOT => network::dotted(text, place).or_else(|| secrets::dotted(text, place + 1, ".")),
@@ -92,13 +82,29 @@ pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(
             None if trigger == COLON => from = network::last_colon(text, place) + 1,
             None => {}
         }
-        if !work.lasts(SIGN_STEPS + length) {
+        if !work.lasts(SIGN_STEPS + place - counted) {
             return;
         }
+        counted = place;
     }
 }
 
+/// The next byte that sets something off, and what. Most signs are of a sentence, and most digits and letters are
+/// inside of a word: what is beside them tells.
+fn next_likely(text: &[u8], from: usize) -> Option<(usize, u8)> {
+    let mut previous = before(text, from);
+    for (place, byte) in (from..).zip(text.get(from..)?) {
+        let trigger = TRIGGERS.get(usize::from(*byte)).copied().unwrap_or(NONE);
+        if trigger != NONE && is_likely(trigger, previous, at(text, place + 1)) {
+            return Some((place, trigger));
+        }
+        previous = *byte;
+    }
+    None
+}
+
 /// Whether something may be around a byte, as far as the bytes beside it can tell.
+#[inline]
 fn is_likely(trigger: u8, before: u8, behind: u8) -> bool {
     let hexadecimal = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
     let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');

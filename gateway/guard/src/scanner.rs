@@ -5,8 +5,10 @@
 
 mod context;
 mod credentials;
+mod customs;
 mod identifiers;
 mod judge;
+mod local;
 mod room;
 mod scan;
 mod walk;
@@ -17,6 +19,7 @@ use thiserror::Error;
 use crate::database::DatabaseError;
 use crate::json::JsonError;
 use crate::kind::Kind;
+use crate::views;
 use crate::vocabulary::Vocabulary;
 use crate::work::Work;
 use room::Room;
@@ -24,8 +27,7 @@ use room::Room;
 pub use scan::{CodePoints, Finding, Scan};
 pub(crate) use scan::{Node, Place};
 
-/// Findings of one text, in its own bytes.
-type Local = Vec<(What, usize, usize, f64)>;
+use local::Local;
 
 /// An operator's own pattern.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ pub struct Limits {
     pub bytes_max: usize,
     /// Bytes of all its texts and what they decode to.
     pub text_bytes_max: usize,
-    /// Keys, strings and numbers.
+    /// Keys, strings, numbers and containers.
     pub tokens_max: usize,
     /// Findings.
     pub findings_max: usize,
@@ -157,6 +159,7 @@ impl Scanner {
         limits: Limits,
         wanted: Wanted,
     ) -> Result<Self, CompileError> {
+        views::prepare();
         let confirmed = customs
             .iter()
             .map(|custom| {

@@ -17,6 +17,17 @@ pub(crate) struct Tables {
     row: Row,
 }
 
+/// Where headers may be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// There are none.
+    None,
+    /// In this line.
+    Line(usize, usize),
+    /// Anywhere in the text.
+    Any,
+}
+
 /// How far the cells of a row have been counted.
 #[derive(Debug, Default)]
 struct Row {
@@ -71,6 +82,20 @@ impl Tables {
         }
         let column = self.column(text, line, place);
         self.header.get(column).copied()
+    }
+
+    /// The headers that may stand over something within `from..to`.
+    pub(crate) fn reach(&mut self, text: &[u8], from: usize, to: usize) -> Reach {
+        while from >= self.end && self.looked < text.len() {
+            self.next_table(text);
+        }
+        match self.header.last().copied() {
+            Some((_, end)) if from >= self.start && to <= self.end => Reach::Line(self.start, end),
+            // It reaches into a table, or out of one.
+            Some(_) if from < self.end && to > self.start => Reach::Any,
+            _ if self.columns(text).is_empty() => Reach::None,
+            _ => Reach::Any,
+        }
     }
 
     /// The column of `place` in its line. Goes on where it ended the last time.
@@ -132,16 +157,18 @@ impl Tables {
 
     /// `INSERT INTO t (a, b) VALUES (1, 2)`.
     fn sql(&mut self, text: &[u8], place: usize) -> Option<(usize, usize)> {
-        let columns = self
-            .columns
-            .get_or_insert_with(|| sql_columns(text).unwrap_or_default());
-        if columns.is_empty() {
+        if self.columns(text).is_empty() {
             return None;
         }
         let window = text.get(place.saturating_sub(512)..place)?;
         let open = window.iter().rposition(|byte| *byte == b'(')?;
         let column = cells(window.get(open + 1..)?, b',').len().checked_sub(1)?;
-        columns.get(column).copied()
+        self.columns(text).get(column).copied()
+    }
+
+    fn columns(&mut self, text: &[u8]) -> &[(usize, usize)] {
+        self.columns
+            .get_or_insert_with(|| sql_columns(text).unwrap_or_default())
     }
 }
 

@@ -7,7 +7,7 @@ mod fold;
 mod plain;
 
 pub(crate) use encoded::{base64_bytes, data_uri};
-pub(crate) use fold::invisible as fold_invisible;
+pub(crate) use fold::{invisible as fold_invisible, is_same as folds_to_itself, prepare};
 use plain::Again;
 
 /// Bytes of a view, and what they stand for in the text that it is of.
@@ -178,6 +178,13 @@ fn is_run(byte: u8) -> bool {
     CLASSES
         .get(usize::from(byte))
         .is_some_and(|class| class & RUN != 0)
+}
+
+/// Whether a change can begin with the byte.
+fn is_sign(byte: u8) -> bool {
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|class| class & (ESCAPE | HIGH) != 0)
 }
 
 const RUN: u8 = 1;

@@ -8,10 +8,9 @@ use super::{Local, Scan, What};
 use crate::find;
 use crate::kind::Kind;
 use crate::rules;
-use crate::shape::{self, Candidate};
-use crate::table::Tables;
+use crate::shape::{Candidate, Chains};
 use crate::text::Segment;
-use crate::vocabulary::{Hit, rules_of};
+use crate::vocabulary::Hit;
 use crate::work::Work;
 
 /// Numbers of the rules that finders of their own serve.
@@ -99,56 +98,53 @@ pub(super) fn find(
         .buffer
         .get(segment.start..segment.end)
         .unwrap_or_default();
-    let keys = named.keys.words;
-    let any = hits.iter().fold(keys, |any, hit| any | rules_of(hit));
     if segment.asks.shapes() {
         find::structures(text, work, |(kind, start, end)| {
             local.push((What::Kind(Kind::of(kind)), start, end, 1.0))
         });
     }
-    if !segment.asks.digits() && any == 0 {
-        return;
-    }
-    let mut around = Around {
-        text,
-        base: segment.start,
-        hits,
-        keys,
-        tables: Tables::default(),
-        any,
-    };
+    let mut around = Around::new(text, segment.start, hits, named.keys.words);
     if segment.asks.digits() {
         let otherwise = || named.is_otherwise(scan, segment.token);
-        shape::candidates(text, any, work, |candidate| {
-            if let Some((rule, score)) = judged(candidate, &mut around, otherwise) {
-                let what = SERVED.kind(rule);
-                local.push((what, candidate.start, candidate.end, score));
+        let mut chains = Chains::new(text);
+        while let Some(chain) = chains.next() {
+            let (start, end) = chain.place();
+            let words = around.possible(start, end);
+            let lasts = chain.candidates(words, work, |candidate| {
+                if let Some((rule, score)) = judged(candidate, words, &mut around, otherwise) {
+                    let what = SERVED.kind(rule);
+                    local.push((what, candidate.start, candidate.end, score));
+                }
+            });
+            if !lasts || !work.lasts(end - start) {
+                return;
             }
-        });
+        }
     }
-    if any != 0 {
+    if around.any != 0 {
         contextual(text, &mut around, work, local);
     }
 }
 
-/// The rule that a candidate is most surely of, and how surely.
+/// The rule that a candidate is most surely of, and how surely. Its words are among `possible`.
 fn judged(
     candidate: &Candidate<'_>,
+    possible: u128,
     around: &mut Around<'_>,
     otherwise: impl Fn() -> bool,
 ) -> Option<(usize, f64)> {
     let served = &*SERVED;
-    let (text, any, keys) = (around.text, around.any, around.keys);
+    let (text, keys) = (around.text, around.keys);
     let (compact, numbered) = (OnceCell::new(), OnceCell::new());
     let mut nearby: Option<Nearby> = None;
     let mut best: Option<(usize, f64)> = None;
-    candidate.rules(any, |number, bare| {
+    candidate.rules(possible, |number, bare| {
         let bit = 1_u128 << number;
         let bare = bare
             && !(candidate.is_digits()
                 && (keys & bit == 0 && otherwise()
                     || *numbered.get_or_init(|| is_numbered(text, candidate.start))));
-        let met = any & bit != 0;
+        let met = possible & bit != 0;
         if !bare && !met {
             return;
         }
@@ -256,10 +252,15 @@ fn contextual(text: &[u8], around: &mut Around<'_>, work: &mut Work<'_>, local: 
         .map(|(_, start, end, _)| (*start, *end))
         .collect();
     surer.sort_unstable();
+    let mut last = usize::MAX;
     for (rule, start, end) in found {
         if !work.lasts(FOUND_STEPS) {
             return;
         }
+        if start < last {
+            around.rewind();
+        }
+        last = start;
         // What is found is short: of those that begin before, the last few alone can reach it.
         let before = surer.partition_point(|(from, _)| *from < end);
         let better = surer

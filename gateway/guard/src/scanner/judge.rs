@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::context::{self, Known};
 use super::identifiers::{self, Named};
-use super::{Finding, Local, Scan, ScanError, Scanner, What, credentials};
+use super::{Finding, Local, Scan, ScanError, Scanner, What, credentials, customs};
 use crate::injection;
 use crate::kind::{HIDDEN_TEXT, INJECTION, Kind};
 use crate::text::{Segment, Source, Texts};
@@ -33,6 +33,7 @@ pub(super) fn judge(
         local: std::mem::take(&mut room.local),
         findings: std::mem::take(&mut room.findings),
     };
+    judge.local.set_most(scanner.limits.findings_max);
     let hits = std::mem::take(&mut room.hits);
     judge.texts(scan, &hits)?;
     judge.instructions(scan);
@@ -118,7 +119,14 @@ impl Judge<'_, '_> {
             return;
         }
         if !self.scanner.customs.is_empty() {
-            customs(self.scanner, text, segment.start, hits, self.work, local);
+            customs::find(
+                &self.scanner.customs,
+                text,
+                segment.start,
+                hits,
+                self.work,
+                local,
+            );
         }
         if wanted.hidden && segment.is_own() && segment.asks.hidden() {
             injection::hidden(text, |start, end| local.push((*HIDDEN, start, end, 1.0)));
@@ -154,7 +162,7 @@ impl Judge<'_, '_> {
 
     /// Keeps what was found in a segment as findings of its token.
     fn keep(&mut self, texts: &Texts, segment: &Segment) {
-        for (what, start, end, score) in self.local.drain(..) {
+        for (what, start, end, score) in self.local.drain() {
             let (start, end) = texts.span(segment, start, end);
             self.findings.push(Finding {
                 what,
@@ -199,42 +207,6 @@ fn next_hits<'a>(hits: &'a [Hit], next: &mut usize, segment: &Segment) -> &'a [H
         last += 1;
     }
     hits.get(*next..last).unwrap_or_default()
-}
-
-/// Bytes before a match's end in which its start is looked for.
-const CUSTOM_BYTES_MAX: usize = 1024;
-
-fn customs(
-    scanner: &Scanner,
-    text: &[u8],
-    base: usize,
-    hits: &[Hit],
-    work: &mut Work<'_>,
-    local: &mut Local,
-) {
-    for hit in hits {
-        let (Mark::Custom(number), Some(end)) = (hit.mark, (hit.end as usize).checked_sub(base))
-        else {
-            continue;
-        };
-        let number = usize::from(number);
-        let Some((_, regex)) = scanner.customs.get(number) else {
-            continue;
-        };
-        let from = end.saturating_sub(CUSTOM_BYTES_MAX);
-        let window = text.get(from..end).unwrap_or_default();
-        // An expression may look at each byte several times.
-        if !work.lasts(4 * window.len()) {
-            return;
-        }
-        if let Some(found) = regex
-            .find_iter(window)
-            .last()
-            .filter(|found| found.end() == window.len())
-        {
-            local.push((What::Custom(number), from + found.start(), end, 1.0));
-        }
-    }
 }
 
 /// Sorts findings and drops those that a surer or longer one covers.

@@ -4,8 +4,9 @@
 use std::cell::Cell;
 
 use super::context::Known;
+use super::local::Local;
 use super::walk::Level;
-use super::{Finding, Local, Node, Place};
+use super::{Finding, Node, Place};
 use crate::text::Texts;
 use crate::vocabulary::Hit;
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::What;
 use super::room::Room;
 use crate::json::Token;
-use crate::place::{Freedom, Zone};
+use crate::place::Freedom;
 
 /// Something found. Offsets are bytes of the token's decoded text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,34 +22,53 @@ pub struct Finding {
     pub score: f64,
 }
 
-/// A key, string or number of the message.
+/// A key, string or number of the message. Small, since a message may have a million: numbers are as wide as those of
+/// the engine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) token: Token,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
     pub(crate) escaped: bool,
-    /// The container that it is in.
-    pub(crate) node: usize,
-    /// The member's key among the tokens; for elements of an array none.
-    pub(crate) key: Option<usize>,
-    /// The place in the array, or zero.
-    pub(crate) index: usize,
     pub(crate) freedom: Freedom,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// The container that it is in.
+    pub(crate) node: u32,
+    /// The place in the array, or zero.
+    pub(crate) index: u32,
+    /// The member's key among the tokens; for elements of an array none.
+    pub(crate) key: Option<u32>,
     /// The first of its texts; none where it is not looked at.
-    pub(crate) segment: Option<usize>,
+    pub(crate) segment: Option<u32>,
     /// Base64: what is scanned is the decoded text after this many bytes.
-    pub(crate) encoded: Option<usize>,
+    pub(crate) encoded: Option<u32>,
+}
+
+impl Place {
+    /// Its bytes of the message.
+    pub(crate) fn raw<'m>(&self, message: &'m [u8]) -> &'m [u8] {
+        message
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// The member's key among the tokens.
+    pub(crate) fn key(&self) -> Option<usize> {
+        self.key.map(|key| key as usize)
+    }
 }
 
 /// An object or array of the message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
-    pub(crate) parent: Option<usize>,
-    pub(crate) key: Option<usize>,
-    pub(crate) index: usize,
     pub(crate) object: bool,
-    pub(crate) zone: Zone,
+    pub(crate) parent: Option<u32>,
+    pub(crate) key: Option<u32>,
+    pub(crate) index: u32,
+}
+
+/// A number as places keep it.
+pub(super) fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// A scanned message: its findings, and what it takes to say where they are and to take them out.
@@ -107,8 +126,7 @@ impl<'a> Scan<'a> {
             .room
             .places
             .get(token)
-            .and_then(|place| place.segment)
-            .and_then(|segment| self.room.texts.segments.get(segment));
+            .and_then(|place| self.room.texts.segments.get(place.segment? as usize));
         segment
             .and_then(|segment| self.room.texts.buffer.get(segment.start..segment.end))
             .unwrap_or_default()
@@ -144,16 +162,12 @@ impl<'a> Scan<'a> {
     pub fn pointer(&self, token: usize) -> String {
         let mut steps = Vec::new();
         if let Some(place) = self.room.places.get(token) {
-            let key = if place.token == Token::Key {
-                Some(token)
-            } else {
-                place.key
-            };
-            let mut step = Some((key, place.index));
+            let own = (place.token == Token::Key).then(|| narrow(token));
+            let mut step = Some((own.or(place.key), place.index));
             let mut node = Some(place.node);
             while let (Some((key, index)), Some(current)) = (step, node) {
                 steps.push((key, index));
-                let container = self.room.nodes.get(current);
+                let container = self.room.nodes.get(current as usize);
                 step = container.map(|container| (container.key, container.index));
                 node = container.and_then(|container| container.parent);
             }
@@ -162,7 +176,7 @@ impl<'a> Scan<'a> {
         for (key, index) in steps.into_iter().rev() {
             pointer.push('/');
             match key {
-                Some(key) => self.push_name(key, &mut pointer),
+                Some(key) => self.push_name(key as usize, &mut pointer),
                 None => {
                     let _ = write!(pointer, "{index}");
                 }

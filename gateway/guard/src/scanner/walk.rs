@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::room::Room;
+use super::scan::narrow;
 use super::{Limits, Node, Place, Scan, ScanError};
 use crate::json::{self, Event, Token, Walk};
 use crate::place::{self, Freedom, Zone};
@@ -10,25 +11,37 @@ use crate::text::{Excess, Source};
 use crate::views;
 use crate::work::Work;
 
-/// Steps that a token costs beside its bytes.
-const TOKEN_STEPS: usize = 16;
+/// Steps that whatever the walk meets costs beside its bytes.
+const EVENT_STEPS: usize = 16;
 
 /// Where the walk is in a container.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
-    node: usize,
-    key: Option<usize>,
-    index: usize,
+    node: u32,
+    zone: Zone,
+    object: bool,
+    key: Option<u32>,
+    index: u32,
     /// Bytes of the names on the way here.
     names: usize,
 }
+
+/// What a message that is no container stands in.
+const OUTSIDE: Level = Level {
+    node: 0,
+    zone: Zone::Root,
+    object: false,
+    key: None,
+    index: 0,
+    names: 0,
+};
 
 struct Walker<'a, 'w> {
     message: &'a [u8],
     limits: &'a Limits,
     room: &'a mut Room,
     work: &'a mut Work<'w>,
-    tokens: usize,
+    counted: usize,
 }
 
 pub(super) fn walk(
@@ -43,7 +56,7 @@ pub(super) fn walk(
         limits,
         room: &mut scan.room,
         work,
-        tokens: 0,
+        counted: 0,
     };
     walker.room.texts.reserve(message.len());
     while let Some(event) = walk.step()? {
@@ -54,8 +67,14 @@ pub(super) fn walk(
 
 impl Walker<'_, '_> {
     fn take(&mut self, event: Event) -> Result<(), ScanError> {
+        if !self.work.lasts(EVENT_STEPS) {
+            return Err(ScanError::Time);
+        }
         match event {
-            Event::Open(object) => self.open(object),
+            Event::Open(object) => {
+                self.count()?;
+                self.open(object);
+            }
             Event::Close => {
                 self.room.levels.pop();
                 self.advance();
@@ -71,27 +90,37 @@ impl Walker<'_, '_> {
         Ok(())
     }
 
+    /// Counts what is kept of the message: tokens and containers.
+    fn count(&mut self) -> Result<(), ScanError> {
+        self.counted += 1;
+        (self.counted <= self.limits.tokens_max)
+            .then_some(())
+            .ok_or(ScanError::Limit("strings"))
+    }
+
+    fn level(&self) -> Level {
+        self.room.levels.last().copied().unwrap_or(OUTSIDE)
+    }
+
     fn open(&mut self, object: bool) {
-        let (parent, key, index, names) =
-            self.room.levels.last().map_or((None, None, 0, 0), |level| {
-                (Some(level.node), level.key, level.index, level.names)
-            });
-        let key_place = key.and_then(|key| self.room.places.get(key));
-        let zone = match parent.and_then(|parent| self.room.nodes.get(parent)) {
-            None => Zone::Root,
-            Some(parent) if key.is_none() => parent.zone,
-            Some(parent) => place::zone_under(parent.zone, &name(self.message, key_place)),
+        let level = self.level();
+        let key = level.key.and_then(|key| self.room.places.get(key as usize));
+        let zone = match key {
+            Some(_) => place::zone_under(level.zone, &name(self.message, key)),
+            None => level.zone,
         };
-        let names = names + key_place.map_or(0, |key| key.end - key.start);
+        let names = level.names + key.map_or(0, |key| key.raw(self.message).len());
+        let node = narrow(self.room.nodes.len());
         self.room.nodes.push(Node {
-            parent,
-            key,
-            index,
             object,
-            zone,
+            parent: (node > 0).then_some(level.node),
+            key: level.key,
+            index: level.index,
         });
         self.room.levels.push(Level {
-            node: self.room.nodes.len() - 1,
+            node,
+            zone,
+            object,
             key: None,
             index: 0,
             names,
@@ -113,44 +142,34 @@ impl Walker<'_, '_> {
         end: usize,
         escaped: bool,
     ) -> Result<(), ScanError> {
-        self.tokens += 1;
-        if self.tokens > self.limits.tokens_max {
-            return Err(ScanError::Limit("strings"));
-        }
-        if !self.work.lasts(TOKEN_STEPS + (end - start)) {
+        self.count()?;
+        if !self.work.lasts(end - start) {
             return Err(ScanError::Time);
         }
-        let (node, key, index, names) = self.room.levels.last().map_or((0, None, 0, 0), |level| {
-            (level.node, level.key, level.index, level.names)
-        });
-        if token == Token::Key && names + (end - start) > self.limits.names_bytes_max {
+        let level = self.level();
+        if token == Token::Key && level.names + (end - start) > self.limits.names_bytes_max {
             return Err(ScanError::Limit("bytes of names"));
         }
-        let (object, zone) = self
-            .room
-            .nodes
-            .get(node)
-            .map_or((false, Zone::Root), |node| (node.object, node.zone));
         let number = self.room.places.len();
-        let freedom = match token {
-            Token::Key if zone == Zone::Protocol => Freedom::Protocol,
-            Token::Key if place::keys_are_data(zone) => Freedom::Free,
-            Token::Key => Freedom::Name,
-            _ => place::freedom(
-                zone,
-                key.map(|key| name(self.message, self.room.places.get(key)))
-                    .as_deref(),
-            ),
+        let freedom = match (token, level.key) {
+            (Token::Key, _) if level.zone == Zone::Protocol => Freedom::Protocol,
+            (Token::Key, _) if place::keys_are_data(level.zone) => Freedom::Free,
+            (Token::Key, _) => Freedom::Name,
+            (_, None) => place::freedom(level.zone, None),
+            (_, Some(key)) => {
+                let key = self.room.places.get(key as usize);
+                place::freedom(level.zone, Some(&name(self.message, key)))
+            }
         };
         let mut place = Place {
             token,
-            start,
-            end,
             escaped,
-            node,
-            key,
-            index: if object { 0 } else { index },
             freedom,
+            start: narrow(start),
+            end: narrow(end),
+            node: level.node,
+            index: if level.object { 0 } else { level.index },
+            key: level.key,
             segment: None,
             encoded: None,
         };
@@ -159,7 +178,7 @@ impl Walker<'_, '_> {
         if token == Token::Key {
             self.room.places.push(place);
             if let Some(level) = self.room.levels.last_mut() {
-                level.key = Some(number);
+                level.key = Some(narrow(number));
             }
         } else {
             if place.segment.is_some() {
@@ -172,7 +191,7 @@ impl Walker<'_, '_> {
 
     /// Adds the token's text, decoded, unless there is nothing to look at.
     fn text(&mut self, number: usize, place: &mut Place) -> Result<(), ScanError> {
-        let raw = self.message.get(place.start..place.end).unwrap_or_default();
+        let raw = place.raw(self.message);
         let named = place.token == Token::Key && place.freedom == Freedom::Name;
         if named && !place.escaped && place::is_of_protocol(raw) {
             return Ok(());
@@ -198,13 +217,13 @@ impl Walker<'_, '_> {
         let added = match payload {
             Payload::Skip => return Ok(()),
             Payload::Decoded { skip, bytes } => {
-                place.encoded = Some(skip);
+                place.encoded = Some(narrow(skip));
                 add(&|buffer| buffer.extend_from_slice(&bytes))
             }
             Payload::Plain if place.escaped => add(&|buffer| json::decode(raw, buffer)),
             Payload::Plain => add(&|buffer| buffer.extend_from_slice(raw)),
         };
-        place.segment = Some(segment);
+        place.segment = Some(narrow(segment));
         added.map_err(|excess| match excess {
             Excess::Text => ScanError::Limit("text"),
             Excess::Layers => ScanError::Limit("layers of encoding"),
@@ -267,8 +286,5 @@ pub(super) fn name<'a>(message: &'a [u8], place: Option<&Place>) -> Cow<'a, [u8]
     let Some(place) = place else {
         return Cow::Borrowed(&[]);
     };
-    unslashed(
-        message.get(place.start..place.end).unwrap_or_default(),
-        place.escaped,
-    )
+    unslashed(place.raw(message), place.escaped)
 }

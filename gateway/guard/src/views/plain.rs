@@ -1,8 +1,8 @@
 //! One pass that undoes what keeps a text from being read: escapes of JSON and C, percent encoding, entities, inline
 //! tags, Markdown's back-slashes, and characters that are not what they seem.
 
-use super::View;
 use super::fold::{Folded, fold};
+use super::{View, is_sign};
 
 /// What is made of an escape sign that was escaped itself, as every text in a text in a text has it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,6 @@ fn next_change(text: &str, from: usize, again: Again) -> Option<(usize, Change)>
             at += 1;
         }
     }
-}
-
-/// Whether a change can begin with the byte.
-fn is_sign(byte: u8) -> bool {
-    matches!(byte, b'\\' | b'%' | b'&' | b'<' | b'=' | 0x80..)
 }
 
 /// The change that begins at `at`, if there is one.
@@ -254,6 +249,9 @@ fn tag(rest: &str) -> Option<usize> {
         let window = bytes.get(..bytes.len().min(TAG_BYTES_MAX))?;
         return memchr::memmem::find(window, b"-->").map(|end| end + 3);
     }
+    bytes
+        .get(1)
+        .filter(|byte| **byte == b'/' || byte.is_ascii_alphabetic())?;
     let end = bytes
         .iter()
         .take(TAG_BYTES_MAX)
