@@ -7,7 +7,9 @@
 
 mod launch;
 mod line;
+mod mirrored;
 mod process;
+mod refusal;
 mod shared;
 mod stream;
 
@@ -18,10 +20,10 @@ use std::{
 
 use gantry_mcp::{
     frame::{self, Bounds, Call, Frame},
-    jsonrpc::{self, INTERNAL_ERROR, INVALID_REQUEST},
+    jsonrpc::{HEADER_MISMATCH, INVALID_REQUEST},
     method::Method,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, StatusCode};
 use rand::Rng as _;
 use tokio::sync::Semaphore;
 
@@ -32,16 +34,14 @@ use super::{
 };
 use crate::config::{Command, Sharing};
 use line::Line;
-use process::{Process, Unasked};
+use mirrored::Mirrored;
+use process::{Process, Unasked, Underway};
 use shared::{Shared, Unstarted};
 
 /// How messages are read. The gateway has read them within its own bounds before.
 const BOUNDS: Bounds = Bounds { depth_max: 1_024 };
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-/// What a client is told to wait while there is no room, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
-
 /// One server over stdio: its programs.
 pub(super) struct Stdio {
     server: Arc<str>,
@@ -53,6 +53,8 @@ pub(super) struct Stdio {
     sessions: Mutex<HashMap<Arc<str>, Arc<Process>>>,
     /// Programs of several, by whose they are.
     shared: Shared,
+    /// What headers have to say the same as messages.
+    mirrored: Arc<Mirrored>,
 }
 
 impl Stdio {
@@ -63,6 +65,7 @@ impl Stdio {
             version: version.to_owned(),
             sessions: Mutex::default(),
             shared: Shared::new(&server, command, &room),
+            mirrored: Arc::default(),
             command: Arc::clone(command),
             server,
             room,
@@ -110,6 +113,9 @@ impl Stdio {
         };
         let call = asking.call;
         if asking.modern {
+            if let Some(told) = self.mirrored.difference(call, &asked.head.headers) {
+                return asking.error(StatusCode::BAD_REQUEST, HEADER_MISMATCH, &told);
+            }
             return match self.shared.modern(who).await {
                 Ok(process) => self.ask(&process, text, &asking, who).await,
                 Err(fault) => self.unstarted(&asking, &fault),
@@ -141,9 +147,21 @@ impl Stdio {
     ) -> Answer {
         let discovers = asking.call.known() == Some(Method::Discover);
         match process.ask(text, asking.call, owner).await {
-            Ok(underway) => stream::answer(underway, asking.modern, discovers).await,
+            Ok(underway) => {
+                let underway = self.overheard(underway, asking);
+                stream::answer(underway, asking.modern, discovers).await
+            }
             Err(fault) => self.unasked(asking, fault),
         }
+    }
+
+    /// A list of tools is learned from as it passes.
+    fn overheard(&self, underway: Underway, asking: &Asking<'_>) -> Underway {
+        if !asking.modern || asking.call.known() != Some(Method::ToolsList) {
+            return underway;
+        }
+        let mirrored = Arc::clone(&self.mirrored);
+        underway.overheard(move |answer| mirrored.learn(answer))
     }
 
     /// Opens a session: a program of its own, which answers the handshake itself.
@@ -261,43 +279,6 @@ impl Stdio {
     fn sessions(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Process>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn unasked(&self, asking: &Asking<'_>, fault: Unasked) -> Answer {
-        tracing::warn!(server = &*self.server, %fault, "a local server was not asked");
-        match fault {
-            Unasked::Ended => asking.error(
-                StatusCode::BAD_GATEWAY,
-                INTERNAL_ERROR,
-                "the server has ended",
-            ),
-            Unasked::Full => busy(asking, "the server has too much to do"),
-        }
-    }
-
-    fn unstarted(&self, asking: &Asking<'_>, fault: &Unstarted) -> Answer {
-        tracing::warn!(server = &*self.server, %fault, "a local server did not start");
-        match fault {
-            Unstarted::Full => busy(
-                asking,
-                "there are as many programs of this server as there may be",
-            ),
-            Unstarted::Waits => busy(asking, "the server is started again in a while"),
-            Unstarted::System(_) | Unstarted::Silent => asking.error(
-                StatusCode::BAD_GATEWAY,
-                INTERNAL_ERROR,
-                "the server did not start",
-            ),
-        }
-    }
-}
-
-fn busy(asking: &Asking<'_>, text: &str) -> Answer {
-    let error = jsonrpc::error(Some(asking.id), INTERNAL_ERROR, text, None);
-    let mut answer = message::json(StatusCode::SERVICE_UNAVAILABLE, error);
-    answer
-        .headers_mut()
-        .insert(header::RETRY_AFTER, RETRY_AFTER);
-    answer
 }
 
 /// A program whose session may not come about: then it ends.

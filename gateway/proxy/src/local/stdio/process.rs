@@ -99,6 +99,22 @@ pub(super) struct Underway {
     pub answer: oneshot::Receiver<Bytes>,
 }
 
+impl Underway {
+    /// The same, whose answer `hear` gets as well.
+    pub(super) fn overheard(mut self, hear: impl FnOnce(&Bytes) + Send + 'static) -> Self {
+        let (pass, passed) = oneshot::channel();
+        let answer = std::mem::replace(&mut self.answer, passed);
+        tokio::spawn(async move {
+            if let Ok(answer) = answer.await {
+                hear(&answer);
+                // Whoever has asked may be gone.
+                let _ = pass.send(answer);
+            }
+        });
+        self
+    }
+}
+
 impl Process {
     /// Starts a program.
     ///
