@@ -206,9 +206,9 @@ impl Scanner {
             return Err(ScanError::Limit("bytes"));
         }
         let mut work = Work::new(go_on);
-        let mut scan = Scan::of(message, Room::take());
+        let mut scan = Scan::of(message);
         walk::walk(&mut scan, &self.limits, &mut work)?;
-        let Room { texts, hits, .. } = &mut scan.room;
+        let Room { texts, hits, .. } = &mut *scan.room;
         self.vocabulary.find(&texts.buffer, hits, &mut work)?;
         judge::judge(self, &mut scan, &mut work)?;
         Ok(scan)

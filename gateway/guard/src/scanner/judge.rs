@@ -22,7 +22,7 @@ pub(super) fn judge(
     scan: &mut Scan<'_>,
     work: &mut Work<'_>,
 ) -> Result<(), ScanError> {
-    let room = &mut scan.room;
+    let room = &mut *scan.room;
     room.known.resize(room.places.len(), Known::default());
     let mut judge = Judge {
         scanner,
@@ -31,7 +31,7 @@ pub(super) fn judge(
         learned: false,
         phrases: std::mem::take(&mut room.phrases),
         local: std::mem::take(&mut room.local),
-        findings: std::mem::take(&mut room.findings),
+        findings: Vec::new(),
     };
     judge.local.set_most(scanner.limits.findings_max);
     let hits = std::mem::take(&mut room.hits);

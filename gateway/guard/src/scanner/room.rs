@@ -2,11 +2,12 @@
 //! spend more on its vectors than on what is in them.
 
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 
 use super::context::Known;
 use super::local::Local;
 use super::walk::Level;
-use super::{Finding, Node, Place};
+use super::{Node, Place};
 use crate::text::Texts;
 use crate::vocabulary::Hit;
 
@@ -28,17 +29,42 @@ pub(crate) struct Room {
     pub(super) known: Vec<Known>,
     pub(super) phrases: Vec<(usize, usize)>,
     pub(super) local: Local,
-    pub(super) findings: Vec<Finding>,
+}
+
+/// A room in use.
+#[derive(Debug)]
+pub(crate) struct Lease(Room);
+
+impl Lease {
+    /// An empty room, the thread's own if it is free.
+    pub(super) fn new() -> Self {
+        Self(ROOM.take())
+    }
+}
+
+impl Deref for Lease {
+    type Target = Room;
+
+    fn deref(&self) -> &Room {
+        &self.0
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Room {
+        &mut self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.0).give_back();
+    }
 }
 
 impl Room {
-    /// An empty one.
-    pub(super) fn take() -> Self {
-        ROOM.take()
-    }
-
     /// Empties it for the next scan.
-    pub(super) fn give_back(mut self) {
+    fn give_back(mut self) {
         let largest = [
             self.places.capacity(),
             self.nodes.capacity(),
@@ -47,7 +73,6 @@ impl Room {
             self.known.capacity(),
             self.phrases.capacity(),
             self.local.capacity(),
-            self.findings.capacity(),
             self.texts.capacity(),
         ];
         if largest.iter().any(|capacity| *capacity > KEPT_MAX) {
@@ -60,7 +85,6 @@ impl Room {
         self.known.clear();
         self.phrases.clear();
         self.local.clear();
-        self.findings.clear();
         self.texts.clear();
         ROOM.set(self);
     }

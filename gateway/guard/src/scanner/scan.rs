@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::What;
-use super::room::Room;
+use super::room::Lease;
 use crate::json::Token;
 use crate::place::Freedom;
 
@@ -75,27 +75,19 @@ pub(super) fn narrow(number: usize) -> u32 {
 #[derive(Debug)]
 pub struct Scan<'a> {
     pub(crate) message: &'a [u8],
-    pub(crate) room: Room,
+    pub(crate) room: Lease,
     /// What was found, in the order of the message; findings of one token by their start.
     pub findings: Vec<Finding>,
     /// The highest score of an instruction to a model.
     pub injection: f64,
 }
 
-impl Drop for Scan<'_> {
-    fn drop(&mut self) {
-        let mut room = std::mem::take(&mut self.room);
-        room.findings = std::mem::take(&mut self.findings);
-        room.give_back();
-    }
-}
-
 impl<'a> Scan<'a> {
     /// Nothing of the message yet.
-    pub(super) fn of(message: &'a [u8], room: Room) -> Self {
+    pub(super) fn of(message: &'a [u8]) -> Self {
         Self {
             message,
-            room,
+            room: Lease::new(),
             findings: Vec::new(),
             injection: 0.0,
         }
