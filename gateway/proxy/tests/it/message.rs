@@ -28,12 +28,7 @@ pub(crate) fn post(url: &str) -> RequestBuilder {
 }
 
 /// A modern request with its headers.
-pub(crate) fn modern(
-    url: &str,
-    method: &str,
-    name: Option<&str>,
-    params: Value,
-) -> RequestBuilder {
+pub(crate) fn modern(url: &str, method: &str, name: Option<&str>, params: Value) -> RequestBuilder {
     let request = post(url)
         .header("mcp-protocol-version", MODERN)
         .header("mcp-method", method);
