@@ -173,9 +173,10 @@ impl Tables {
 }
 
 fn sql_columns(text: &[u8]) -> Option<Vec<(usize, usize)>> {
-    let head = text
-        .get(..text.len().min(LINE_BYTES_MAX))?
-        .to_ascii_lowercase();
+    let head = text.get(..text.len().min(LINE_BYTES_MAX))?;
+    // Most texts have no bracket.
+    memchr::memchr(b'(', head)?;
+    let head = head.to_ascii_lowercase();
     let insert = memchr::memmem::find(&head, b"insert into")?;
     let open = insert + memchr::memchr(b'(', head.get(insert..)?)?;
     let close = open + memchr::memchr(b')', head.get(open..)?)?;

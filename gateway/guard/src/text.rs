@@ -66,7 +66,7 @@ pub(crate) enum Excess {
 }
 
 /// The buffer and its texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Texts {
     pub(crate) buffer: Vec<u8>,
     pub(crate) segments: Vec<Segment>,
@@ -77,6 +77,15 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            buffer: Vec::new(),
+            segments: Vec::new(),
+            pieces: Vec::new(),
+            made: View::new(),
+        }
+    }
+
     /// Empties it and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.buffer.clear();

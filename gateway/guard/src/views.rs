@@ -42,13 +42,20 @@ pub(crate) fn span(pieces: &[Piece], start: usize, end: usize) -> (usize, usize)
 }
 
 /// A decoded text and where its bytes come from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct View {
     pub(crate) text: Vec<u8>,
     pub(crate) pieces: Vec<Piece>,
 }
 
 impl View {
+    pub(crate) const fn new() -> Self {
+        Self {
+            text: Vec::new(),
+            pieces: Vec::new(),
+        }
+    }
+
     /// Adds `from..to` of the source as it is.
     fn keep(&mut self, source: &[u8], from: usize, to: usize) {
         if from < to {
@@ -113,9 +120,10 @@ impl Asks {
         self.0 & (ESCAPE | HIGH | RUN) != 0
     }
 
-    /// Something in it may be an identifier by its shape or structure.
+    /// Something in it may be an identifier by its shape or structure. Without digits, points and dashes are of
+    /// sentences, unless there is something long around them.
     pub(crate) fn shapes(self) -> bool {
-        self.0 & (DIGIT | SIGN) != 0
+        self.0 & (DIGIT | SIGN) != 0 || self.0 & (MARK | RUN) == MARK | RUN
     }
 
     pub(crate) fn digits(self) -> bool {
@@ -193,6 +201,7 @@ const HIGH: u8 = 4;
 const DIGIT: u8 = 8;
 const SIGN: u8 = 16;
 const CONTROL: u8 = 32;
+const MARK: u8 = 64;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -205,9 +214,10 @@ const CLASSES: [u8; 256] = {
         {
             classes[byte] = match byte as u8 {
                 b'0'..=b'9' => RUN | DIGIT,
-                b'+' | b'-' => RUN | SIGN,
+                b'+' | b'-' => RUN | MARK,
                 b'A'..=b'Z' | b'a'..=b'z' | b'/' | b'_' => RUN,
-                b'@' | b'.' | b':' => SIGN,
+                b'.' => MARK,
+                b'@' | b':' => SIGN,
                 b'\\' | b'%' | b'&' | b'<' | b'=' => ESCAPE,
                 0x1b => CONTROL,
                 0x80.. => HIGH,

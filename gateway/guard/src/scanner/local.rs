@@ -13,6 +13,13 @@ pub(super) struct Local {
 }
 
 impl Local {
+    pub(super) const fn new() -> Self {
+        Self {
+            found: Vec::new(),
+            most: 0,
+        }
+    }
+
     pub(super) fn set_most(&mut self, most: usize) {
         self.most = most;
     }

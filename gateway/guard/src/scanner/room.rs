@@ -15,11 +15,11 @@ use crate::vocabulary::Hit;
 const KEPT_MAX: usize = 64 << 10;
 
 thread_local! {
-    static ROOM: Cell<Room> = Cell::default();
+    static ROOM: Cell<Option<Box<Room>>> = const { Cell::new(None) };
 }
 
 /// All that a scan fills.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) places: Vec<Place>,
     pub(crate) nodes: Vec<Node>,
@@ -31,9 +31,11 @@ pub(crate) struct Room {
     pub(super) local: Local,
 }
 
-/// A room in use.
+static EMPTY: Room = Room::new();
+
+/// A room in use; none is an empty one.
 #[derive(Debug)]
-pub(crate) struct Lease(Room);
+pub(crate) struct Lease(Option<Box<Room>>);
 
 impl Lease {
     /// An empty room, the thread's own if it is free.
@@ -46,25 +48,42 @@ impl Deref for Lease {
     type Target = Room;
 
     fn deref(&self) -> &Room {
-        &self.0
+        self.0.as_deref().unwrap_or(&EMPTY)
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut Room {
-        &mut self.0
+        self.0.get_or_insert_with(|| Box::new(Room::new()))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        std::mem::take(&mut self.0).give_back();
+        if let Some(mut room) = self.0.take()
+            && room.clear()
+        {
+            ROOM.set(Some(room));
+        }
     }
 }
 
 impl Room {
-    /// Empties it for the next scan.
-    fn give_back(mut self) {
+    const fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            nodes: Vec::new(),
+            texts: Texts::new(),
+            levels: Vec::new(),
+            hits: Vec::new(),
+            known: Vec::new(),
+            phrases: Vec::new(),
+            local: Local::new(),
+        }
+    }
+
+    /// Empties it for the next scan; whether it is to be kept.
+    fn clear(&mut self) -> bool {
         let largest = [
             self.places.capacity(),
             self.nodes.capacity(),
@@ -76,7 +95,7 @@ impl Room {
             self.texts.capacity(),
         ];
         if largest.iter().any(|capacity| *capacity > KEPT_MAX) {
-            return;
+            return false;
         }
         self.places.clear();
         self.nodes.clear();
@@ -86,6 +105,6 @@ impl Room {
         self.phrases.clear();
         self.local.clear();
         self.texts.clear();
-        ROOM.set(self);
+        true
     }
 }
