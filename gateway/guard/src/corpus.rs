@@ -144,8 +144,8 @@ fn what_only_looks_like_it_is_left_alone() {
         for text in texts {
             all += 1;
             let text = message(&text);
-            let scan = scanner.scan(text.as_bytes()).unwrap();
-            if !scan.findings.is_empty() {
+            let found = scanner.scan(text.as_bytes()).unwrap().findings.len();
+            if found > 0 {
                 flagged.push(text);
             }
         }

@@ -13,6 +13,7 @@ pub(crate) use phone::national;
 pub(crate) use place::{coordinates, decimals};
 
 use crate::secrets;
+use crate::work::Work;
 
 /// A kind's name and its place in the text.
 pub(crate) type Found = (&'static str, usize, usize);
@@ -50,45 +51,71 @@ const TRIGGERS: [u8; 256] = {
     triggers
 };
 
+/// Steps that a byte costs which sets something off.
+const SIGN_STEPS: usize = 64;
+
 /// Tells `meet` of everything in `text` that is known by its structure.
-pub(crate) fn structures(text: &[u8], mut meet: impl FnMut(Found)) {
-    let trigger_at = |at: usize| {
-        let byte = text.get(at).copied().unwrap_or(0);
-        TRIGGERS.get(usize::from(byte)).copied().unwrap_or(NONE)
-    };
-    let next = |from: usize| {
-        let sets_off = |byte: &u8| {
-            TRIGGERS
-                .get(usize::from(*byte))
-                .is_some_and(|one| *one != NONE)
-        };
-        let place = text.get(from..)?.iter().position(sets_off)?;
-        Some(from + place)
-    };
-    let mut from = 0;
-    while let Some(at) = next(from) {
-        from = at + 1;
-        let found = match trigger_at(at) {
-            AT => mail::address(text, at).map(|(start, end)| ("EMAIL", start, end)),
-            DOT => network::dotted(text, at).or_else(|| secrets::dotted(text, at + 1, ".")),
-            COLON => network::colons(text, at),
+pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(Found)) {
+    let (mut from, mut counted) = (0, 0);
+    while let Some((place, trigger)) = next_likely(text, from) {
+        from = place + 1;
+        let found = match trigger {
+            AT => mail::address(text, place).map(|(start, end)| ("EMAIL", start, end)),
+            DOT => network::dotted(text, place).or_else(|| secrets::dotted(text, place + 1, ".")),
+            COLON => network::colons(text, place),
             DASH => {
-                network::hardware(text, at, b'-').map(|(start, end)| ("MAC_ADDRESS", start, end))
+                network::hardware(text, place, b'-').map(|(start, end)| ("MAC_ADDRESS", start, end))
             }
-            PLUS => phone::international(text, at).map(|(start, end)| ("PHONE", start, end)),
-            // Neither begins inside of a word or a number.
-            _ if before(text, at).is_ascii_alphanumeric() => None,
-            _ => {
-                let wallet = crypto::wallet(text, at).map(|(start, end)| ("CRYPTO", start, end));
-                wallet.or_else(|| {
-                    phone::double_zero(text, at).map(|(start, end)| ("PHONE", start, end))
-                })
-            }
+            PLUS => phone::international(text, place).map(|(start, end)| ("PHONE", start, end)),
+            _ => crypto::wallet(text, place)
+                .map(|(start, end)| ("CRYPTO", start, end))
+                .or_else(|| {
+                    phone::double_zero(text, place).map(|(start, end)| ("PHONE", start, end))
+                }),
         };
-        if let Some(found) = found {
-            from = from.max(found.2);
-            meet(found);
+        match found {
+            Some(found) => {
+                from = from.max(found.2);
+                meet(found);
+            }
+            // All colons of a run are of the same address, or of none.
+            None if trigger == COLON => from = network::last_colon(text, place) + 1,
+            None => {}
         }
+        if !work.lasts(SIGN_STEPS + place - counted) {
+            return;
+        }
+        counted = place;
+    }
+}
+
+/// The next byte that sets something off, and what. Most signs are of a sentence, and most digits and letters are
+/// inside of a word: what is beside them tells.
+fn next_likely(text: &[u8], from: usize) -> Option<(usize, u8)> {
+    let mut previous = before(text, from);
+    for (place, byte) in (from..).zip(text.get(from..)?) {
+        let trigger = TRIGGERS.get(usize::from(*byte)).copied().unwrap_or(NONE);
+        if trigger != NONE && is_likely(trigger, previous, at(text, place + 1)) {
+            return Some((place, trigger));
+        }
+        previous = *byte;
+    }
+    None
+}
+
+/// Whether something may be around a byte, as far as the bytes beside it can tell.
+#[inline]
+fn is_likely(trigger: u8, before: u8, behind: u8) -> bool {
+    let hexadecimal = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    match trigger {
+        DOT => name(before) && name(behind),
+        COLON => hexadecimal(before) && hexadecimal(behind) || behind == b':',
+        DASH => before.is_ascii_hexdigit() && behind.is_ascii_hexdigit(),
+        PLUS => behind.is_ascii_digit() || behind == b'(',
+        // Neither a wallet nor a number begins inside of a word or a number, or is a single character.
+        WALLET => !before.is_ascii_alphanumeric() && behind.is_ascii_alphanumeric(),
+        _ => true,
     }
 }
 

@@ -3,7 +3,7 @@
 //! A score with its evidence, not a verdict: whatever decides on it decides elsewhere. Scores of different phrases add
 //! up as independent witnesses would: `1 - (1 - a)(1 - b)`.
 
-use crate::views::fold_invisible;
+use crate::views::{fold_invisible, folds_to_itself};
 
 /// A phrase and how much it says.
 pub(crate) struct Phrase {
@@ -260,6 +260,14 @@ pub(crate) fn hidden(text: &[u8], mut meet: impl FnMut(usize, usize)) {
     let mut run: Option<usize> = None;
     let mut previous = '\0';
     for (at, character) in whole.char_indices() {
+        // Nearly all of a text can be seen and says nothing about what precedes it.
+        if run.is_none()
+            && (matches!(character, ' '..='~')
+                || character > '\u{7f}' && folds_to_itself(character))
+        {
+            previous = character;
+            continue;
+        }
         // A joiner inside of a script or an emoji shapes what is seen, as do selectors and the flags of nations.
         let shapes = matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
             && !previous.is_ascii_alphanumeric()

@@ -61,7 +61,6 @@ enum Expect {
     ValueOrEnd,
     KeyOrEnd,
     Key,
-    Colon,
     CommaOrEnd,
     Nothing,
 }
@@ -103,45 +102,42 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// [`JsonError::Syntax`] and [`JsonError::Depth`]; the walk must then not go on.
+    #[inline]
     pub fn step(&mut self) -> Result<Option<Event>, JsonError> {
-        loop {
-            let Some(byte) = self.skip_space() else {
-                return if self.expect == Expect::Nothing {
-                    Ok(None)
-                } else {
-                    Err(self.fault())
-                };
+        let mut byte = self.skip_space();
+        if self.expect == Expect::CommaOrEnd && byte == Some(b',') {
+            self.at += 1;
+            byte = self.skip_space();
+            self.expect = if self.in_object() {
+                Expect::Key
+            } else {
+                Expect::Value
             };
-            match (self.expect, byte) {
-                (Expect::Colon, b':') => {
-                    self.at += 1;
-                    self.expect = Expect::Value;
-                }
-                (Expect::CommaOrEnd, b',') => {
-                    self.at += 1;
-                    self.expect = if self.in_object() {
-                        Expect::Key
-                    } else {
-                        Expect::Value
-                    };
-                }
-                (Expect::CommaOrEnd | Expect::KeyOrEnd, b'}') if self.in_object() => {
-                    return Ok(Some(self.close()));
-                }
-                (Expect::CommaOrEnd | Expect::ValueOrEnd, b']') if !self.in_object() => {
-                    return Ok(Some(self.close()));
-                }
-                (Expect::KeyOrEnd | Expect::Key, b'"') => {
-                    let event = self.string(Token::Key)?;
-                    self.expect = Expect::Colon;
-                    return Ok(Some(event));
-                }
-                (Expect::Value | Expect::ValueOrEnd, _) => return self.value(byte).map(Some),
-                _ => return Err(self.fault()),
-            }
         }
+        match (self.expect, byte) {
+            (Expect::Value | Expect::ValueOrEnd, Some(byte)) if byte != b']' => self.value(byte),
+            (Expect::KeyOrEnd | Expect::Key, Some(b'"')) => {
+                let event = self.string(Token::Key)?;
+                if self.skip_space() != Some(b':') {
+                    return Err(self.fault());
+                }
+                self.at += 1;
+                self.expect = Expect::Value;
+                Ok(event)
+            }
+            (Expect::CommaOrEnd | Expect::KeyOrEnd, Some(b'}')) if self.in_object() => {
+                Ok(self.close())
+            }
+            (Expect::CommaOrEnd | Expect::ValueOrEnd, Some(b']')) if !self.in_object() => {
+                Ok(self.close())
+            }
+            (Expect::Nothing, None) => return Ok(None),
+            _ => Err(self.fault()),
+        }
+        .map(Some)
     }
 
+    #[inline]
     fn value(&mut self, byte: u8) -> Result<Event, JsonError> {
         match byte {
             b'{' | b'[' => self.open(byte == b'{'),
@@ -193,15 +189,23 @@ impl<'a> Walk<'a> {
         self.depth > 0 && self.objects & 1 == 1
     }
 
+    #[inline]
     fn string(&mut self, token: Token) -> Result<Event, JsonError> {
         let start = self.at + 1;
         let mut at = start;
         let mut escaped = false;
         loop {
-            let rest = self.text.get(at..).unwrap_or_default();
-            at += plain(rest);
+            at += plain(self.text.get(at..).unwrap_or_default());
             match self.text.get(at) {
-                Some(b'"') => break,
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok(Event::Token {
+                        token,
+                        start,
+                        end: at,
+                        escaped,
+                    });
+                }
                 Some(b'\\') => {
                     escaped = true;
                     at += self.escape(at)?;
@@ -209,13 +213,6 @@ impl<'a> Walk<'a> {
                 _ => return Err(JsonError::Syntax(at)),
             }
         }
-        self.at = at + 1;
-        Ok(Event::Token {
-            token,
-            start,
-            end: at,
-            escaped,
-        })
     }
 
     /// The length of the escape at `at`.
@@ -292,27 +289,24 @@ impl<'a> Walk<'a> {
 }
 
 /// How many bytes of a string come before its next quote, backslash or control character.
+#[inline]
 fn plain(text: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    let mut at = 0;
-    for word in text.chunks_exact(8) {
-        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
-        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        let found =
-            zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\'))) | control;
+    // The high bit of each byte that is below the limit; above the lowest one they may be carries.
+    let below = |word: u64, limit: u64| word.wrapping_sub(LOW * limit) & !word & HIGH;
+    let (words, tail) = text.as_chunks::<8>();
+    for (word, at) in words.iter().zip((0..).step_by(8)) {
+        let word = u64::from_le_bytes(*word);
+        let quote = below(word ^ (LOW * u64::from(b'"')), 1);
+        let backslash = below(word ^ (LOW * u64::from(b'\\')), 1);
+        let found = quote | backslash | below(word, 0x20);
         if found != 0 {
-            // The lowest flag is exact; those above it may be carries.
             return at + (found.trailing_zeros() / 8) as usize;
         }
-        at += 8;
     }
-    let tail = text.get(at..).unwrap_or_default();
-    at + tail
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
-        .unwrap_or(tail.len())
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    text.len() - tail.len() + tail.iter().position(ends).unwrap_or(tail.len())
 }
 
 /// Decodes the inside of a string with escapes onto `out`. A lone surrogate becomes U+FFFD, as it has no character.
@@ -327,26 +321,42 @@ pub fn decode(inside: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(inside.get(at..).unwrap_or_default());
 }
 
-/// Where the source of each byte that [`decode`] adds begins in `inside`; one more entry marks the end.
-#[must_use]
-pub fn sources(inside: &[u8]) -> Vec<u32> {
-    let mut sources = Vec::with_capacity(inside.len() + 1);
-    let mut at = 0;
-    while let Some(&byte) = inside.get(at) {
-        let (used, bytes) = if byte == b'\\' {
-            let (used, character) = unescape(inside, at);
-            (used, character.len_utf8())
-        } else {
-            (1, 1)
-        };
-        sources.extend(std::iter::repeat_n(
-            u32::try_from(at).unwrap_or(u32::MAX),
-            bytes,
-        ));
-        at += used;
+/// Leads offsets of what [`decode`] makes back to the inside of its string, forwards.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    inside: &'a [u8],
+    at: usize,
+    decoded: usize,
+}
+
+impl<'a> Sources<'a> {
+    /// Begins at the beginning.
+    #[must_use]
+    pub fn new(inside: &'a [u8]) -> Self {
+        Self {
+            inside,
+            at: 0,
+            decoded: 0,
+        }
     }
-    sources.push(u32::try_from(at).unwrap_or(u32::MAX));
-    sources
+
+    /// Where the source of the decoded byte `to` begins, which is not before the last that was asked for.
+    pub fn of(&mut self, to: usize) -> usize {
+        while self.decoded < to {
+            let rest = self.inside.get(self.at..).unwrap_or_default();
+            let next = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+            let plain = next.min(to - self.decoded);
+            self.at += plain;
+            self.decoded += plain;
+            if self.decoded == to || plain == rest.len() {
+                break;
+            }
+            let (used, character) = unescape(self.inside, self.at);
+            self.at += used;
+            self.decoded += character.len_utf8();
+        }
+        self.at
+    }
 }
 
 /// The length of the escape at `at` and the character that it stands for.

@@ -32,6 +32,9 @@ mod table;
 mod text;
 mod views;
 mod vocabulary;
+mod work;
 
 pub use kind::Kind;
-pub use scanner::{CompileError, Custom, Finding, Limits, Scan, ScanError, Scanner, Wanted, What};
+pub use scanner::{
+    CodePoints, CompileError, Custom, Finding, Limits, Scan, ScanError, Scanner, Wanted, What,
+};

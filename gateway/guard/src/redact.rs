@@ -40,7 +40,7 @@ pub struct Edit {
 /// The placeholder of a kind: `[EMAIL]`.
 #[must_use]
 pub fn placeholder(name: &str) -> String {
-    format!("[{name}]")
+    ["[", name, "]"].concat()
 }
 
 /// Redacts every identifier and secret with its placeholder. None where there is nothing to redact.
@@ -82,14 +82,18 @@ pub fn splice(scan: &Scan<'_>, mut edits: Vec<Edit>) -> Vec<u8> {
     let mut kept = 0;
     let mut names = HashMap::new();
     for group in merged.chunk_by(|one, other| one.token == other.token) {
-        let Some(place) = group.first().and_then(|edit| scan.places.get(edit.token)) else {
+        let Some(place) = group
+            .first()
+            .and_then(|edit| scan.room.places.get(edit.token))
+        else {
             continue;
         };
-        out.extend_from_slice(scan.message.get(kept..place.start).unwrap_or_default());
-        kept = place.end;
+        let before = scan.message.get(kept..place.start as usize);
+        out.extend_from_slice(before.unwrap_or_default());
+        kept = place.end as usize;
         match (place.token, place.encoded) {
             (Token::Number, _) => number(group, &mut out),
-            (_, Some(skip)) => encoded(scan, place, skip, group, &mut out),
+            (_, Some(skip)) => encoded(scan, place, skip as usize, group, &mut out),
             (Token::Key, _) => {
                 let from = out.len();
                 string(scan.message, place, group, &mut out);
@@ -118,20 +122,10 @@ fn number(edits: &[Edit], out: &mut Vec<u8>) {
 }
 
 fn string(message: &[u8], place: &Place, edits: &[Edit], out: &mut Vec<u8>) {
-    let raw = message.get(place.start..place.end).unwrap_or_default();
-    let map = if place.escaped {
-        json::sources(raw)
-    } else {
-        Vec::new()
-    };
+    let raw = place.raw(message);
+    let mut sources = json::Sources::new(raw);
     // Where a decoded byte begins among the raw ones.
-    let source = |at: usize| {
-        if place.escaped {
-            map.get(at).map_or(raw.len(), |at| *at as usize)
-        } else {
-            at
-        }
-    };
+    let mut source = |at: usize| if place.escaped { sources.of(at) } else { at };
     let mut kept = 0;
     for edit in edits {
         out.extend_from_slice(raw.get(kept..source(edit.start)).unwrap_or_default());
@@ -143,7 +137,7 @@ fn string(message: &[u8], place: &Place, edits: &[Edit], out: &mut Vec<u8>) {
 
 /// Decoded, redacted, encoded again.
 fn encoded(scan: &Scan<'_>, place: &Place, skip: usize, edits: &[Edit], out: &mut Vec<u8>) {
-    let raw = scan.message.get(place.start..place.end).unwrap_or_default();
+    let raw = place.raw(scan.message);
     let mut whole = Vec::new();
     json::decode(raw, &mut whole);
     // The head of a data URI needs no escape.
@@ -162,12 +156,7 @@ fn encoded(scan: &Scan<'_>, place: &Place, skip: usize, edits: &[Edit], out: &mu
 }
 
 /// Two names of one object that become the same stay two.
-fn distinct(
-    node: usize,
-    from: usize,
-    out: &mut Vec<u8>,
-    names: &mut HashMap<(usize, Vec<u8>), usize>,
-) {
+fn distinct(node: u32, from: usize, out: &mut Vec<u8>, names: &mut HashMap<(u32, Vec<u8>), usize>) {
     let name = out.get(from..).unwrap_or_default().to_vec();
     let count = names.entry((node, name)).or_insert(0);
     *count += 1;
@@ -184,6 +173,11 @@ fn distinct(
 }
 
 fn escaped(text: &str, out: &mut Vec<u8>) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),

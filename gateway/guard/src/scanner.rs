@@ -4,20 +4,30 @@
 //! JSON, and whatever lies beyond its limits.
 
 mod context;
+mod credentials;
+mod customs;
+mod identifiers;
 mod judge;
+mod local;
+mod room;
+mod scan;
 mod walk;
-
-use std::fmt::Write;
 
 use regex::bytes::Regex;
 use thiserror::Error;
 
-use crate::database::{DatabaseError, PassError};
-use crate::json::{JsonError, Token};
+use crate::database::DatabaseError;
+use crate::json::JsonError;
 use crate::kind::Kind;
-use crate::place::{Freedom, Zone};
-use crate::text::Texts;
+use crate::views;
 use crate::vocabulary::Vocabulary;
+use crate::work::Work;
+use room::Room;
+
+pub use scan::{CodePoints, Finding, Scan};
+pub(crate) use scan::{Node, Place};
+
+use local::Local;
 
 /// An operator's own pattern.
 #[derive(Clone, Debug)]
@@ -37,10 +47,12 @@ pub struct Limits {
     pub bytes_max: usize,
     /// Bytes of all its texts and what they decode to.
     pub text_bytes_max: usize,
-    /// Keys, strings and numbers.
+    /// Keys, strings, numbers and containers.
     pub tokens_max: usize,
     /// Findings.
     pub findings_max: usize,
+    /// Bytes of all names on the way to a value: what a JSON pointer to it has.
+    pub names_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +62,7 @@ impl Default for Limits {
             text_bytes_max: 64 << 20,
             tokens_max: 1_000_000,
             findings_max: 100_000,
+            names_bytes_max: 16 << 10,
         }
     }
 }
@@ -111,16 +124,6 @@ pub enum ScanError {
     Engine,
 }
 
-impl From<PassError> for ScanError {
-    fn from(error: PassError) -> Self {
-        match error {
-            PassError::Stopped => Self::Limit("matches"),
-            PassError::Length => Self::Limit("bytes"),
-            PassError::Engine(_) => Self::Engine,
-        }
-    }
-}
-
 /// What a finding is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum What {
@@ -128,64 +131,6 @@ pub enum What {
     Kind(Kind),
     /// The custom pattern of that number.
     Custom(usize),
-}
-
-/// Something found. Offsets are bytes of the token's decoded text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Finding {
-    /// What.
-    pub what: What,
-    /// The token that it is in.
-    pub token: usize,
-    /// First byte.
-    pub start: usize,
-    /// One past the last byte.
-    pub end: usize,
-    /// How sure, 0 to 1.
-    pub score: f64,
-}
-
-/// A key, string or number of the message.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) token: Token,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    pub(crate) escaped: bool,
-    /// The container that it is in.
-    pub(crate) node: usize,
-    /// The member's key among the tokens; for elements of an array none.
-    pub(crate) key: Option<usize>,
-    /// The place in the array, or zero.
-    pub(crate) index: usize,
-    pub(crate) freedom: Freedom,
-    /// The first of its texts; none where it is not looked at.
-    pub(crate) segment: Option<usize>,
-    /// Base64: what is scanned is the decoded text after this many bytes.
-    pub(crate) encoded: Option<usize>,
-}
-
-/// An object or array of the message.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    pub(crate) parent: Option<usize>,
-    pub(crate) key: Option<usize>,
-    pub(crate) index: usize,
-    pub(crate) object: bool,
-    pub(crate) zone: Zone,
-}
-
-/// A scanned message: its findings, and what it takes to say where they are and to take them out.
-#[derive(Debug)]
-pub struct Scan<'a> {
-    pub(crate) message: &'a [u8],
-    pub(crate) places: Vec<Place>,
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) texts: Texts,
-    /// What was found, in the order of the message; findings of one token by their start.
-    pub findings: Vec<Finding>,
-    /// The highest score of an instruction to a model.
-    pub injection: f64,
 }
 
 /// A compiled set of patterns. Compiling takes a second, scanning microseconds.
@@ -214,6 +159,7 @@ impl Scanner {
         limits: Limits,
         wanted: Wanted,
     ) -> Result<Self, CompileError> {
+        views::prepare();
         let confirmed = customs
             .iter()
             .map(|custom| {
@@ -259,10 +205,12 @@ impl Scanner {
         if message.len() > self.limits.bytes_max {
             return Err(ScanError::Limit("bytes"));
         }
-        let mut scan = walk::walk(message, &self.limits)?;
-        let mut hits = Vec::new();
-        self.vocabulary.find(&scan.texts.buffer, &mut hits)?;
-        judge::judge(self, &mut scan, &hits, go_on)?;
+        let mut work = Work::new(go_on);
+        let mut scan = Scan::of(message);
+        walk::walk(&mut scan, &self.limits, &mut work)?;
+        let Room { texts, hits, .. } = &mut *scan.room;
+        self.vocabulary.find(&texts.buffer, hits, &mut work)?;
+        judge::judge(self, &mut scan, &mut work)?;
         Ok(scan)
     }
 
@@ -275,108 +223,6 @@ impl Scanner {
                 .customs
                 .get(number)
                 .map_or("", |(name, _)| name.as_str()),
-        }
-    }
-}
-
-impl<'a> Scan<'a> {
-    /// Whether a finding is in a member's name.
-    #[must_use]
-    pub fn is_in_key(&self, finding: &Finding) -> bool {
-        self.places
-            .get(finding.token)
-            .is_some_and(|place| place.token == Token::Key)
-    }
-
-    /// Whether a finding is in something that must not be rewritten.
-    #[must_use]
-    pub fn is_fixed(&self, finding: &Finding) -> bool {
-        self.places
-            .get(finding.token)
-            .is_none_or(|place| place.freedom == Freedom::Name)
-    }
-
-    /// The text of a token as JSON decodes it.
-    #[must_use]
-    pub fn text(&self, token: usize) -> &[u8] {
-        let segment = self
-            .places
-            .get(token)
-            .and_then(|place| place.segment)
-            .and_then(|segment| self.texts.segments.get(segment));
-        segment
-            .and_then(|segment| self.texts.buffer.get(segment.start..segment.end))
-            .unwrap_or_default()
-    }
-
-    /// The message as it was given.
-    #[must_use]
-    pub fn message(&self) -> &'a [u8] {
-        self.message
-    }
-
-    /// The found value.
-    #[must_use]
-    pub fn value(&self, finding: &Finding) -> &[u8] {
-        self.text(finding.token)
-            .get(finding.start..finding.end)
-            .unwrap_or_default()
-    }
-
-    /// A finding's start and end in code points of the decoded text.
-    #[must_use]
-    pub fn code_points(&self, finding: &Finding) -> (usize, usize) {
-        let text = self.text(finding.token);
-        let count = |to: usize| {
-            text.get(..to)
-                .unwrap_or_default()
-                .iter()
-                .filter(|byte| (**byte as i8) >= -0x40)
-                .count()
-        };
-        (count(finding.start), count(finding.end))
-    }
-
-    /// The JSON pointer (RFC 6901) of a token; of a key that of its member.
-    #[must_use]
-    pub fn pointer(&self, token: usize) -> String {
-        let mut steps = Vec::new();
-        if let Some(place) = self.places.get(token) {
-            let key = if place.token == Token::Key {
-                Some(token)
-            } else {
-                place.key
-            };
-            let mut step = Some((key, place.index));
-            let mut node = Some(place.node);
-            while let (Some((key, index)), Some(current)) = (step, node) {
-                steps.push((key, index));
-                let container = self.nodes.get(current);
-                step = container.map(|container| (container.key, container.index));
-                node = container.and_then(|container| container.parent);
-            }
-        }
-        let mut pointer = String::new();
-        for (key, index) in steps.into_iter().rev() {
-            pointer.push('/');
-            match key {
-                Some(key) => self.push_name(key, &mut pointer),
-                None => {
-                    let _ = write!(pointer, "{index}");
-                }
-            }
-        }
-        pointer
-    }
-
-    fn push_name(&self, key: usize, pointer: &mut String) {
-        let name = walk::name(self.message, self.places.get(key));
-        for character in String::from_utf8_lossy(&name).chars() {
-            match character {
-                '~' => pointer.push_str("~0"),
-                '/' => pointer.push_str("~1"),
-                other => pointer.push(other),
-            }
         }
     }
 }

@@ -8,7 +8,9 @@
 mod automaton;
 mod candidate;
 
-use candidate::Candidate;
+pub(crate) use candidate::Candidate;
+
+use crate::work::Work;
 
 /// Most groups of one chain; a longer chain is taken in overlapping parts.
 const GROUPS_MAX: usize = 24;
@@ -22,13 +24,16 @@ struct Group {
     digits: usize,
 }
 
-/// The groups of one chain, and one more for a check character in brackets.
-struct Chain {
+/// Groups joined by single separators. There is room for one more, a check character in brackets.
+pub(crate) struct Chain<'a> {
+    text: &'a [u8],
     groups: [Group; GROUPS_MAX + 1],
     length: usize,
+    /// Where the next chain may begin.
+    next: usize,
 }
 
-impl Chain {
+impl<'a> Chain<'a> {
     fn groups(&self) -> &[Group] {
         self.groups.get(..self.length).unwrap_or_default()
     }
@@ -39,35 +44,40 @@ impl Chain {
             self.length += 1;
         }
     }
+
+    /// Its first byte, and one past its last.
+    pub(crate) fn place(&self) -> (usize, usize) {
+        let groups = self.groups();
+        (
+            groups.first().map_or(0, |group| group.start),
+            groups.last().map_or(0, |group| group.end),
+        )
+    }
 }
 
-/// Tells `meet` of every candidate in `text`; of those that need a word, where their rule is one of `named`. It
-/// answers whether to go on.
-pub(crate) fn candidates<'a>(
-    text: &'a [u8],
-    named: u128,
-    mut meet: impl FnMut(&Candidate<'a>) -> bool,
-) -> bool {
-    let mut at = 0;
-    let Some(mut digit) = next_digit(text, at) else {
-        return true;
-    };
-    let mut chain = Chain {
-        groups: [Group::default(); GROUPS_MAX + 1],
-        length: 0,
-    };
-    loop {
-        let first = backwards(text, digit, at);
-        chain.length = 0;
-        let next = forwards(text, first, &mut chain);
-        let groups = chain.groups();
-        if has_enough(groups) && !is_uuid(groups) && !sub_chains(text, groups, named, &mut meet) {
-            return false;
-        }
-        at = next.max(digit + 1);
-        match next_digit(text, at) {
-            Some(next) => digit = next,
-            None => return true,
+/// The chains of a text that are long enough for an identifier.
+pub(crate) struct Chains<'a>(Chain<'a>);
+
+impl<'a> Chains<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self(Chain {
+            text,
+            groups: [Group::default(); GROUPS_MAX + 1],
+            length: 0,
+            next: 0,
+        })
+    }
+
+    pub(crate) fn next(&mut self) -> Option<&Chain<'a>> {
+        let chain = &mut self.0;
+        loop {
+            let digit = next_digit(chain.text, chain.next)?;
+            let first = backwards(chain.text, digit, chain.next);
+            chain.length = 0;
+            chain.next = forwards(chain.text, first, chain).max(digit + 1);
+            if has_enough(chain.groups()) && !is_uuid(chain.groups()) {
+                return Some(&self.0);
+            }
         }
     }
 }
@@ -135,7 +145,7 @@ fn backwards(text: &[u8], digit: usize, floor: usize) -> usize {
 }
 
 /// Collects the chain from `first` on and says where to look next.
-fn forwards(text: &[u8], first: usize, groups: &mut Chain) -> usize {
+fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
     let mut start = first;
     loop {
         let rest = text.get(start..).unwrap_or_default();
@@ -201,47 +211,79 @@ fn is_uuid(groups: &[Group]) -> bool {
     })
 }
 
-fn sub_chains<'a>(
-    text: &'a [u8],
-    groups: &[Group],
-    named: u128,
-    meet: &mut impl FnMut(&Candidate<'a>) -> bool,
-) -> bool {
-    let singles = groups
-        .iter()
-        .filter(|group| group.end - group.start == 1)
-        .count();
-    // Digits one by one are one identifier or none.
-    let whole_only = singles > 8;
-    for first in 0..groups.len() {
-        let rest = groups.get(first..).unwrap_or_default();
-        if !has_enough(rest) {
-            break;
+/// Steps that a candidate costs which has the shape of an identifier.
+const CANDIDATE_STEPS: usize = 128;
+/// Steps that a group costs beside its bytes.
+const GROUP_STEPS: usize = 8;
+
+impl<'a> Chain<'a> {
+    /// Tells `meet` of every candidate in the chain; of those that need a word, where their rule is one of `named`.
+    /// It answers whether to go on.
+    pub(crate) fn candidates(
+        &self,
+        named: u128,
+        work: &mut Work<'_>,
+        mut meet: impl FnMut(&Candidate<'a>),
+    ) -> bool {
+        let groups = self.groups();
+        let singles = groups
+            .iter()
+            .filter(|group| group.end - group.start == 1)
+            .count();
+        // Digits one by one are one identifier or none.
+        let whole_only = singles > 8;
+        let mut before = None;
+        for (first, group) in groups.iter().enumerate() {
+            let rest = groups.get(first..).unwrap_or_default();
+            // What begins further on is of the next chain.
+            if group.start >= self.next || !has_enough(rest) {
+                break;
+            }
+            let part = whole_only && is_single(before);
+            before = Some(group);
+            if !part && !self.from(rest, named, whole_only, work, &mut meet) {
+                return false;
+            }
         }
+        true
+    }
+
+    /// Follows the layouts over the groups of `rest`.
+    fn from(
+        &self,
+        rest: &[Group],
+        named: u128,
+        whole_only: bool,
+        work: &mut Work<'_>,
+        meet: &mut impl FnMut(&Candidate<'a>),
+    ) -> bool {
         let start = rest.first().map_or(0, |group| group.start);
-        let mut candidate = Candidate::new(text, start);
-        for (last, group) in groups.iter().enumerate().skip(first) {
+        let mut candidate = Candidate::new(self.text, start);
+        let mut behind = rest.iter().skip(1);
+        for group in rest {
+            let next = behind.next();
+            if !work.lasts(GROUP_STEPS + group.end - group.start) {
+                return false;
+            }
             if !candidate.extend(group, named) {
                 break;
             }
             if candidate.digits < DIGITS_MIN
                 || candidate.length < LENGTH_MIN
                 || candidate.digits * 4 < candidate.length
+                || whole_only && is_single(next)
                 || !candidate.has_shape(named)
             {
                 continue;
             }
-            let before = first.checked_sub(1).and_then(|before| groups.get(before));
-            if whole_only && (is_single(groups.get(last + 1)) || is_single(before)) {
-                continue;
-            }
             candidate.close(group);
-            if !meet(&candidate) {
+            meet(&candidate);
+            if !work.lasts(CANDIDATE_STEPS) {
                 return false;
             }
         }
+        true
     }
-    true
 }
 
 fn is_single(group: Option<&Group>) -> bool {

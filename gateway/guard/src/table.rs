@@ -14,6 +14,57 @@ pub(crate) struct Tables {
     header: Vec<(usize, usize)>,
     looked: usize,
     columns: Option<Vec<(usize, usize)>>,
+    row: Row,
+}
+
+/// Where headers may be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// There are none.
+    None,
+    /// In this line.
+    Line(usize, usize),
+    /// Anywhere in the text.
+    Any,
+}
+
+/// How far the cells of a row have been counted.
+#[derive(Debug, Default)]
+struct Row {
+    line: usize,
+    at: usize,
+    cells: Cells,
+}
+
+/// Counts the cells of a line from its beginning; a delimiter inside of quotes does not count.
+#[derive(Debug, Default)]
+struct Cells {
+    quoted: Option<u8>,
+    /// Something other than space was met in the cell.
+    filled: bool,
+    ended: usize,
+}
+
+impl Cells {
+    /// Takes the next byte; whether it ends a cell.
+    fn ends(&mut self, byte: u8, delimiter: u8) -> bool {
+        match self.quoted {
+            Some(quote) => {
+                if byte == quote {
+                    self.quoted = None;
+                }
+            }
+            None if byte == delimiter => {
+                self.filled = false;
+                self.ended += 1;
+                return true;
+            }
+            None if matches!(byte, b'"' | b'\'') && !self.filled => self.quoted = Some(byte),
+            None => {}
+        }
+        self.filled |= !byte.is_ascii_whitespace();
+        false
+    }
 }
 
 impl Tables {
@@ -29,10 +80,38 @@ impl Tables {
         if line == self.start {
             return None;
         }
-        let column = cells(text.get(line..place)?, self.delimiter)
-            .len()
-            .checked_sub(1)?;
+        let column = self.column(text, line, place);
         self.header.get(column).copied()
+    }
+
+    /// The headers that may stand over something within `from..to`.
+    pub(crate) fn reach(&mut self, text: &[u8], from: usize, to: usize) -> Reach {
+        while from >= self.end && self.looked < text.len() {
+            self.next_table(text);
+        }
+        match self.header.last().copied() {
+            Some((_, end)) if from >= self.start && to <= self.end => Reach::Line(self.start, end),
+            // It reaches into a table, or out of one.
+            Some(_) if from < self.end && to > self.start => Reach::Any,
+            _ if self.columns(text).is_empty() => Reach::None,
+            _ => Reach::Any,
+        }
+    }
+
+    /// The column of `place` in its line. Goes on where it ended the last time.
+    fn column(&mut self, text: &[u8], line: usize, place: usize) -> usize {
+        if self.row.line != line || self.row.at > place {
+            self.row = Row {
+                line,
+                at: line,
+                cells: Cells::default(),
+            };
+        }
+        for byte in text.get(self.row.at..place).unwrap_or_default() {
+            self.row.cells.ends(*byte, self.delimiter);
+        }
+        self.row.at = place;
+        self.row.cells.ended
     }
 
     /// Looks for the next two lines with as many delimiters, and how far lines like them go on.
@@ -78,23 +157,26 @@ impl Tables {
 
     /// `INSERT INTO t (a, b) VALUES (1, 2)`.
     fn sql(&mut self, text: &[u8], place: usize) -> Option<(usize, usize)> {
-        let columns = self
-            .columns
-            .get_or_insert_with(|| sql_columns(text).unwrap_or_default());
-        if columns.is_empty() {
+        if self.columns(text).is_empty() {
             return None;
         }
         let window = text.get(place.saturating_sub(512)..place)?;
         let open = window.iter().rposition(|byte| *byte == b'(')?;
         let column = cells(window.get(open + 1..)?, b',').len().checked_sub(1)?;
-        columns.get(column).copied()
+        self.columns(text).get(column).copied()
+    }
+
+    fn columns(&mut self, text: &[u8]) -> &[(usize, usize)] {
+        self.columns
+            .get_or_insert_with(|| sql_columns(text).unwrap_or_default())
     }
 }
 
 fn sql_columns(text: &[u8]) -> Option<Vec<(usize, usize)>> {
-    let head = text
-        .get(..text.len().min(LINE_BYTES_MAX))?
-        .to_ascii_lowercase();
+    let head = text.get(..text.len().min(LINE_BYTES_MAX))?;
+    // Most texts have no bracket.
+    memchr::memchr(b'(', head)?;
+    let head = head.to_ascii_lowercase();
     let insert = memchr::memmem::find(&head, b"insert into")?;
     let open = insert + memchr::memchr(b'(', head.get(insert..)?)?;
     let close = open + memchr::memchr(b')', head.get(open..)?)?;
@@ -117,32 +199,18 @@ fn line_end(text: &[u8], from: usize) -> usize {
     from + memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).unwrap_or(text.len() - from)
 }
 
-/// The cells of a line; a delimiter inside of quotes does not count.
+/// The cells of a line.
 fn cells(line: &[u8], delimiter: u8) -> Vec<(usize, usize)> {
-    let mut cells = Vec::new();
-    let (mut start, mut quoted) = (0, None);
+    let (mut found, mut start, mut cells) = (Vec::new(), 0, Cells::default());
     for (at, byte) in line.iter().enumerate().take(LINE_BYTES_MAX + 1) {
-        match (quoted, *byte) {
-            (None, quote @ (b'"' | b'\''))
-                if line
-                    .get(start..at)
-                    .unwrap_or_default()
-                    .trim_ascii()
-                    .is_empty() =>
-            {
-                quoted = Some(quote)
+        if cells.ends(*byte, delimiter) {
+            found.push((start, at));
+            start = at + 1;
+            if found.len() > COLUMNS_MAX {
+                break;
             }
-            (Some(quote), byte) if byte == quote => quoted = None,
-            (None, byte) if byte == delimiter => {
-                cells.push((start, at));
-                start = at + 1;
-                if cells.len() > COLUMNS_MAX {
-                    break;
-                }
-            }
-            _ => {}
         }
     }
-    cells.push((start, line.len()));
-    cells
+    found.push((start, line.len()));
+    found
 }

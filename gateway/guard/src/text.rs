@@ -3,7 +3,8 @@
 //! Texts are separated by NUL, which no pattern crosses. A text is a key, a string, a number, or a *view*: what a
 //! string says once it is decoded. Each knows how its bytes map back to the string as JSON decodes it.
 
-use crate::views::{self, Asks};
+use crate::views::{self, Asks, Next, Piece, View};
+use crate::work::Work;
 
 /// Where a text comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,43 +26,29 @@ pub(crate) struct Segment {
     pub(crate) token: usize,
     /// Key or value.
     pub(crate) source: Source,
-    /// Where the token's bytes are, for views; none where they are the same.
-    pub(crate) map: Option<Map>,
+    /// What it is seen through, for views; none where its bytes are the token's.
+    view: Option<Seen>,
     /// What its bytes ask for.
     pub(crate) asks: Asks,
 }
 
-/// For each byte of a view, the bytes of the token's decoded text that it stands for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Map(pub(crate) Vec<(u32, u32)>);
-
-impl Map {
-    /// The token's bytes under `start..end` of the view.
-    pub(crate) fn span(&self, start: usize, end: usize) -> (usize, usize) {
-        let first = self.0.get(start).map_or(0, |span| span.0 as usize);
-        let last = self
-            .0
-            .get(start..end)
-            .unwrap_or_default()
-            .iter()
-            .map(|span| span.1 as usize)
-            .max();
-        (first, last.unwrap_or(first))
+impl Segment {
+    fn length(&self) -> usize {
+        self.end - self.start
     }
 
-    /// This map seen through `outer`: a view of a view.
-    fn through(mut self, outer: Option<&Self>) -> Self {
-        if let Some(outer) = outer {
-            for span in &mut self.0 {
-                let (start, end) = outer.span(span.0 as usize, span.1 as usize);
-                *span = (
-                    u32::try_from(start).unwrap_or(u32::MAX),
-                    u32::try_from(end).unwrap_or(u32::MAX),
-                );
-            }
-        }
-        self
+    /// Whether it is the token's own text.
+    pub(crate) fn is_own(&self) -> bool {
+        self.view.is_none()
     }
+}
+
+/// The text that a view is of, and the pieces that lead back to it.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    of: usize,
+    first: usize,
+    last: usize,
 }
 
 /// Views of views: percent inside of base64 inside of an escape. What asks for more cannot be looked at.
@@ -74,21 +61,51 @@ pub(crate) enum Excess {
     Text,
     /// Encodings inside of each other.
     Layers,
+    /// Time.
+    Work,
 }
 
 /// The buffer and its texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Texts {
     pub(crate) buffer: Vec<u8>,
     pub(crate) segments: Vec<Segment>,
+    /// Of all views.
+    pieces: Vec<Piece>,
+    /// Where a view is made before it is added.
+    made: View,
 }
 
 impl Texts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            buffer: Vec::new(),
+            segments: Vec::new(),
+            pieces: Vec::new(),
+            made: View::new(),
+        }
+    }
+
     /// Empties it and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.buffer.clear();
-        self.buffer.push(0);
         self.segments.clear();
+        self.pieces.clear();
+    }
+
+    /// Makes room for a message of that many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.buffer.reserve(bytes + 1);
+    }
+
+    /// The most that one of its vectors has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        let made = self.made.text.capacity().max(self.made.pieces.capacity());
+        self.buffer
+            .capacity()
+            .max(self.segments.capacity())
+            .max(self.pieces.capacity())
+            .max(made)
     }
 
     /// Adds a text, and the views that it asks for while the buffer stays below `bytes_max`.
@@ -97,67 +114,104 @@ impl Texts {
         token: usize,
         source: Source,
         bytes_max: usize,
+        work: &mut Work<'_>,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Excess> {
-        let segment = self.push(token, source, None, write);
-        self.views(segment, 0, bytes_max)?;
+        // Every text has a NUL on both sides.
+        if self.buffer.is_empty() {
+            self.buffer.push(0);
+        }
+        let start = self.buffer.len();
+        write(&mut self.buffer);
+        let asks = self.push(token, source, None, start);
+        if asks.views() {
+            self.views(self.segments.len() - 1, 0, bytes_max, work)?;
+        }
         (self.buffer.len() <= bytes_max)
             .then_some(())
             .ok_or(Excess::Text)
     }
 
-    fn push(
-        &mut self,
-        token: usize,
-        source: Source,
-        map: Option<Map>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> usize {
-        let start = self.buffer.len();
-        write(&mut self.buffer);
-        let end = self.buffer.len();
-        self.buffer.push(0);
-        self.segments.push(Segment {
-            start,
-            end,
-            token,
-            source,
-            map,
-            asks: Asks::of(self.buffer.get(start..end).unwrap_or_default()),
-        });
-        self.segments.len() - 1
+    /// The bytes of the token's own text that `start..end` of a segment stands for.
+    pub(crate) fn span<'a>(
+        &'a self,
+        mut segment: &'a Segment,
+        mut start: usize,
+        mut end: usize,
+    ) -> (usize, usize) {
+        while let Some(seen) = segment.view {
+            let pieces = self.pieces.get(seen.first..seen.last).unwrap_or_default();
+            (start, end) = views::span(pieces, start, end);
+            match self.segments.get(seen.of) {
+                Some(outer) => segment = outer,
+                None => break,
+            }
+        }
+        (start, end)
     }
 
-    fn views(&mut self, index: usize, depth: usize, bytes_max: usize) -> Result<(), Excess> {
-        let Some(segment) = self.segments.get(index) else {
-            return Ok(());
-        };
-        let (token, source) = (segment.token, segment.source);
-        let text = self
-            .buffer
-            .get(segment.start..segment.end)
-            .unwrap_or_default();
-        let found = views::of(text, segment.asks, depth > 0);
-        if found.is_empty() {
-            return Ok(());
+    /// Makes a segment of what stands in the buffer from `start` on.
+    fn push(&mut self, token: usize, source: Source, view: Option<Seen>, start: usize) -> Asks {
+        let asks = Asks::of(self.buffer.get(start..).unwrap_or_default());
+        self.segments.push(Segment {
+            start,
+            end: self.buffer.len(),
+            token,
+            source,
+            view,
+            asks,
+        });
+        self.buffer.push(0);
+        asks
+    }
+
+    /// Adds the views of a text, and theirs.
+    fn views(
+        &mut self,
+        index: usize,
+        depth: usize,
+        bytes_max: usize,
+        work: &mut Work<'_>,
+    ) -> Result<(), Excess> {
+        let mut from = Next::First;
+        let length = self.segments.get(index).map_or(0, Segment::length);
+        // One look for its first view, and one for all its encoded runs.
+        if !work.lasts(2 * length) {
+            return Err(Excess::Work);
         }
-        if depth >= VIEW_DEPTH_MAX {
-            return Err(Excess::Layers);
-        }
-        for view in found {
-            if self.buffer.len() + view.text.len() > bytes_max {
+        loop {
+            let Some(segment) = self.segments.get(index) else {
+                return Ok(());
+            };
+            let text = self
+                .buffer
+                .get(segment.start..segment.end)
+                .unwrap_or_default();
+            from = views::next(text, segment.asks, depth > 0, from, &mut self.made);
+            if from == Next::None {
+                return Ok(());
+            }
+            if depth >= VIEW_DEPTH_MAX {
+                return Err(Excess::Layers);
+            }
+            if !work.lasts(self.made.text.len()) {
+                return Err(Excess::Work);
+            }
+            let (token, source) = (segment.token, segment.source);
+            if self.buffer.len() + self.made.text.len() > bytes_max {
                 return Err(Excess::Text);
             }
-            let outer = self
-                .segments
-                .get(index)
-                .and_then(|segment| segment.map.as_ref());
-            let map = view.map.through(outer);
-            let next = self.push(token, source, Some(map), |buffer| {
-                buffer.extend_from_slice(&view.text)
-            });
-            self.views(next, depth + 1, bytes_max)?;
+            let (first, start) = (self.pieces.len(), self.buffer.len());
+            self.pieces.extend_from_slice(&self.made.pieces);
+            self.buffer.extend_from_slice(&self.made.text);
+            let seen = Seen {
+                of: index,
+                first,
+                last: self.pieces.len(),
+            };
+            if self.push(token, source, Some(seen), start).views() {
+                self.views(self.segments.len() - 1, depth + 1, bytes_max, work)?;
+            }
         }
-        Ok(())
     }
 }

@@ -7,22 +7,61 @@ mod fold;
 mod plain;
 
 pub(crate) use encoded::{base64_bytes, data_uri};
-pub(crate) use fold::invisible as fold_invisible;
+pub(crate) use fold::{invisible as fold_invisible, is_same as folds_to_itself, prepare};
 use plain::Again;
 
-use crate::text::Map;
+/// Bytes of a view, and what they stand for in the text that it is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    /// The first byte in the view; it goes on to the next piece.
+    at: u32,
+    /// What it stands for begins here.
+    start: u32,
+    /// And ends here, for all of its bytes; none where each stands for itself.
+    end: Option<u32>,
+}
+
+/// The bytes that `start..end` of a view stands for.
+pub(crate) fn span(pieces: &[Piece], start: usize, end: usize) -> (usize, usize) {
+    let source = |byte: usize| {
+        let behind = pieces.partition_point(|piece| piece.at as usize <= byte);
+        let piece = behind.checked_sub(1).and_then(|at| pieces.get(at));
+        piece.map_or((0, 0), |piece| match piece.end {
+            Some(end) => (piece.start as usize, end as usize),
+            None => {
+                let same = piece.start as usize + byte - piece.at as usize;
+                (same, same + 1)
+            }
+        })
+    };
+    let first = source(start).0;
+    match end.checked_sub(1).filter(|last| *last >= start) {
+        Some(last) => (first, source(last).1),
+        None => (first, first),
+    }
+}
 
 /// A decoded text and where its bytes come from.
+#[derive(Debug)]
 pub(crate) struct View {
     pub(crate) text: Vec<u8>,
-    pub(crate) map: Map,
+    pub(crate) pieces: Vec<Piece>,
 }
 
 impl View {
-    fn with_capacity(bytes: usize) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
-            text: Vec::with_capacity(bytes),
-            map: Map(Vec::with_capacity(bytes)),
+            text: Vec::new(),
+            pieces: Vec::new(),
+        }
+    }
+
+    /// Adds `from..to` of the source as it is.
+    fn keep(&mut self, source: &[u8], from: usize, to: usize) {
+        if from < to {
+            self.piece(from, None);
+            let bytes = source.get(from..to).unwrap_or_default();
+            self.text.extend_from_slice(bytes);
         }
     }
 
@@ -32,14 +71,33 @@ impl View {
         self.bytes(character.encode_utf8(&mut buffer).as_bytes(), start, end);
     }
 
+    /// Adds bytes that stand for `start..end` of the source.
     fn bytes(&mut self, bytes: &[u8], start: usize, end: usize) {
-        let span = (
-            u32::try_from(start).unwrap_or(u32::MAX),
-            u32::try_from(end).unwrap_or(u32::MAX),
-        );
+        self.piece(start, Some(offset(end)));
         self.text.extend_from_slice(bytes);
-        self.map.0.extend(std::iter::repeat_n(span, bytes.len()));
     }
+
+    /// All that was added to the text alone stands for `start..end` of the source.
+    fn stands_for(&mut self, start: usize, end: usize) {
+        self.pieces.push(Piece {
+            at: 0,
+            start: offset(start),
+            end: Some(offset(end)),
+        });
+    }
+
+    fn piece(&mut self, start: usize, end: Option<u32>) {
+        self.pieces.push(Piece {
+            at: offset(self.text.len()),
+            start: offset(start),
+            end,
+        });
+    }
+}
+
+/// Texts are shorter than what 32 bits count: the engine could not look at them otherwise.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// What the bytes of a text ask for.
@@ -57,9 +115,15 @@ impl Asks {
         Self(seen)
     }
 
-    /// Something in it may be an identifier by its shape or structure.
+    /// It may say something else once it is decoded.
+    pub(crate) fn views(self) -> bool {
+        self.0 & (ESCAPE | HIGH | RUN) != 0
+    }
+
+    /// Something in it may be an identifier by its shape or structure. Without digits, points and dashes are of
+    /// sentences, unless there is something long around them.
     pub(crate) fn shapes(self) -> bool {
-        self.0 & (DIGIT | SIGN) != 0
+        self.0 & (DIGIT | SIGN) != 0 || self.0 & (MARK | RUN) == MARK | RUN
     }
 
     pub(crate) fn digits(self) -> bool {
@@ -75,18 +139,35 @@ impl Asks {
 /// Shortest run of letters and digits that is tried as base64 or hexadecimal.
 const RUN_MIN: usize = 16;
 
-/// The views of a text: at most one that undoes escapes and folds characters, and one for each encoded run. In a text
-/// that is a view itself, an escape sign that was escaped again and again counts once, however often.
-pub(crate) fn of(text: &[u8], asks: Asks, is_view: bool) -> Vec<View> {
-    let mut views = Vec::new();
-    if asks.0 & (ESCAPE | HIGH) != 0 {
-        let again = if is_view { Again::Once } else { Again::Each };
-        views.extend(plain::decoded(text, again));
+/// Where to look for the next view of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The text as a whole: escapes undone and characters folded, all at once.
+    First,
+    /// Encoded runs, each a view, from this byte on.
+    Run(usize),
+    /// There is no other.
+    None,
+}
+
+/// Makes the next view of a text. In a text that is a view itself, an escape sign that was escaped again and again
+/// counts once, however often.
+pub(crate) fn next(text: &[u8], asks: Asks, is_view: bool, from: Next, made: &mut View) -> Next {
+    made.text.clear();
+    made.pieces.clear();
+    let again = if is_view { Again::Once } else { Again::Each };
+    let run = match from {
+        Next::First if asks.0 & (ESCAPE | HIGH) != 0 && plain::decode(text, again, made) => {
+            return Next::Run(0);
+        }
+        Next::First => 0,
+        Next::Run(from) => from,
+        Next::None => return Next::None,
+    };
+    if asks.0 & RUN == 0 {
+        return Next::None;
     }
-    if asks.0 & RUN != 0 {
-        encoded::runs(text, &mut views);
-    }
-    views
+    encoded::run(text, run, made).map_or(Next::None, Next::Run)
 }
 
 /// Whether there is a run of [`RUN_MIN`]: looks at one byte of many, and behind the last that ends one.
@@ -107,12 +188,20 @@ fn is_run(byte: u8) -> bool {
         .is_some_and(|class| class & RUN != 0)
 }
 
+/// Whether a change can begin with the byte.
+fn is_sign(byte: u8) -> bool {
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|class| class & (ESCAPE | HIGH) != 0)
+}
+
 const RUN: u8 = 1;
 const ESCAPE: u8 = 2;
 const HIGH: u8 = 4;
 const DIGIT: u8 = 8;
 const SIGN: u8 = 16;
 const CONTROL: u8 = 32;
+const MARK: u8 = 64;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -125,9 +214,10 @@ const CLASSES: [u8; 256] = {
         {
             classes[byte] = match byte as u8 {
                 b'0'..=b'9' => RUN | DIGIT,
-                b'+' | b'-' => RUN | SIGN,
+                b'+' | b'-' => RUN | MARK,
                 b'A'..=b'Z' | b'a'..=b'z' | b'/' | b'_' => RUN,
-                b'@' | b'.' | b':' => SIGN,
+                b'.' => MARK,
+                b'@' | b':' => SIGN,
                 b'\\' | b'%' | b'&' | b'<' | b'=' => ESCAPE,
                 0x1b => CONTROL,
                 0x80.. => HIGH,

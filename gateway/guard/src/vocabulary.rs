@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use crate::database::{Database, DatabaseError, PassError, Pattern};
 use crate::injection::PHRASES;
 use crate::rules;
-use crate::scanner::Wanted;
+use crate::scanner::{ScanError, Wanted};
 use crate::secrets::{ANCHORS, Assignment, KEYWORDS, TOKENS};
+use crate::work::Work;
 
 /// What a match stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +36,9 @@ pub(crate) struct Hit {
 
 /// Most matches of one pass; beyond it the message is refused.
 pub(crate) const HITS_MAX: usize = 4_000_000;
+
+/// Steps that a match costs.
+const MATCH_STEPS: usize = 32;
 
 /// Each word once.
 static WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
@@ -116,23 +120,40 @@ impl Vocabulary {
     }
 
     /// All matches in `buffer`, ends rising.
-    pub(crate) fn find(&self, buffer: &[u8], hits: &mut Vec<Hit>) -> Result<(), PassError> {
+    pub(crate) fn find(
+        &self,
+        buffer: &[u8],
+        hits: &mut Vec<Hit>,
+        work: &mut Work<'_>,
+    ) -> Result<(), ScanError> {
         hits.clear();
-        self.database.pass(buffer, |id, end| {
-            let mark = self.marks.get(id as usize);
+        if !work.lasts(buffer.len()) {
+            return Err(ScanError::Time);
+        }
+        let words = &*WORDS;
+        let passed = self.database.pass(buffer, |id, end| {
+            let Some(mark) = self.marks.get(id as usize) else {
+                return true;
+            };
             let end = match mark {
-                Some(Mark::Word(word)) => WORDS
+                Mark::Word(word) => words
                     .get(usize::from(*word))
                     .and_then(|word| word.around(buffer, end)),
                 _ => Some(end),
             };
-            if let (Some(mark), Some(end)) = (mark, end) {
+            if let Some(end) = end {
                 hits.push(Hit {
                     end: u32::try_from(end).unwrap_or(u32::MAX),
                     mark: *mark,
                 });
             }
-            hits.len() < HITS_MAX
+            hits.len() < HITS_MAX && work.lasts(MATCH_STEPS)
+        });
+        passed.map_err(|error| match error {
+            PassError::Stopped if hits.len() >= HITS_MAX => ScanError::Limit("matches"),
+            PassError::Stopped => ScanError::Time,
+            PassError::Length => ScanError::Limit("bytes"),
+            PassError::Engine(_) => ScanError::Engine,
         })?;
         // The engine's ends rise; a word may end behind its core.
         if !hits.is_sorted_by_key(|hit| hit.end) {
@@ -310,7 +331,9 @@ mod tests {
         {
             assert!(crate::place::is_of_protocol(name.as_bytes()), "{name}");
             let mut hits = Vec::new();
-            vocabulary.find(format!("\0{name}\0").as_bytes(), &mut hits).unwrap();
+            let go_on = || true;
+            let mut work = Work::new(&go_on);
+            vocabulary.find(format!("\0{name}\0").as_bytes(), &mut hits, &mut work).unwrap();
             assert!(hits.is_empty(), "{name}");
         }
     }

@@ -67,17 +67,20 @@ fn bitcoin(text: &[u8], start: usize) -> Option<usize> {
 /// Bech32 and Bech32m of the main chain.
 fn segwit(text: &[u8], start: usize) -> Option<usize> {
     const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    if !text.get(start..start + 3)?.eq_ignore_ascii_case(b"bc1") {
+        return None;
+    }
     let length = ahead(text, start, 91, |byte| byte.is_ascii_alphanumeric());
-    let address = text.get(start..start + length)?.to_ascii_lowercase();
     if !(14..=90).contains(&length) {
         return None;
     }
-    let data = address.strip_prefix(b"bc1")?;
+    let data = text.get(start + 3..start + length)?;
     let mut check = [3, 3, 0, 2, 3]
         .iter()
         .fold(1, |check, value| polymod(check, *value));
     for byte in data {
-        let value = ALPHABET.iter().position(|known| known == byte)?;
+        let byte = byte.to_ascii_lowercase();
+        let value = ALPHABET.iter().position(|known| *known == byte)?;
         check = polymod(check, u32::try_from(value).unwrap_or(0));
     }
     matches!(check, 1 | 0x2bc8_30a3).then_some(start + length)

@@ -200,11 +200,27 @@ fn month(text: &[u8], from: usize) -> Option<(u64, usize)> {
     let length = ahead(text, from, 24, |byte| {
         byte.is_ascii_alphabetic() || byte >= 0x80
     });
-    let word = std::str::from_utf8(text.get(from..from + length)?)
-        .ok()?
-        .to_lowercase();
+    let word = text.get(from..from + length)?;
+    let month = if word.is_ascii() {
+        month_of(word)
+    } else {
+        month_of(std::str::from_utf8(word).ok()?.to_lowercase().as_bytes())
+    };
+    Some((month?, from + length))
+}
+
+/// The month that a word, in lower case beyond ASCII, begins as.
+fn month_of(word: &[u8]) -> Option<u64> {
+    let first = word.first()?.to_ascii_lowercase();
+    let begins = |start: &str| {
+        let start = start.as_bytes();
+        start.first() == Some(&first)
+            && word
+                .get(..start.len())
+                .is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+    };
     MONTHS
         .iter()
-        .find(|(start, _)| word.starts_with(start))
-        .map(|(_, month)| (*month, from + length))
+        .find(|(start, _)| begins(start))
+        .map(|(_, month)| *month)
 }

@@ -136,6 +136,14 @@ pub(super) fn colons(text: &[u8], place: usize) -> Option<Found> {
     (some && !pairs_only).then_some(("IP_ADDRESS", start, end))
 }
 
+/// The last colon of a run of hexadecimal groups, of which `place` is one.
+pub(super) fn last_colon(text: &[u8], place: usize) -> usize {
+    let part = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
+    let length = ahead(text, place, usize::MAX, part);
+    let run = text.get(place..place + length).unwrap_or_default();
+    place + memchr::memrchr(b':', run).unwrap_or(0)
+}
+
 /// Six pairs of hexadecimal digits, the first `separator` at `place`.
 pub(super) fn hardware(text: &[u8], place: usize, separator: u8) -> Option<(usize, usize)> {
     let hex = |byte: u8| byte.is_ascii_hexdigit();

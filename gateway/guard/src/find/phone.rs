@@ -182,48 +182,82 @@ pub(super) fn double_zero(text: &[u8], place: usize) -> Option<(usize, usize)> {
 
 /// The end of a number with a country code that begins at `from`: the longest that the country's plan has.
 fn coded(text: &[u8], from: usize) -> Option<usize> {
-    let run = run(text, from);
     if !at(text, from).is_ascii_digit() && at(text, from) != b'(' {
         return None;
     }
+    let run = run(text, from);
     let (code, least, most) = PLANS
         .iter()
-        .find(|(code, ..)| run.digits.starts_with(code.as_bytes()))?;
+        .find(|(code, ..)| run.digits().starts_with(code.as_bytes()))?;
     // A zero in brackets is dialled inside of the country only.
     let beside = code.len() + usize::from(run.trunk);
     let fits = |(count, _): &&(usize, usize)| (*least + beside..=*most + beside).contains(count);
-    let (_, end) = run.ends.iter().rev().find(fits)?;
+    let (_, end) = run.ends().iter().rev().find(fits)?;
     (at(text, *end) != b'@').then_some(*end)
 }
 
+/// Most ends of groups that a run can have: an underscore may be one beside a digit.
+const ENDS_MAX: usize = 3 * DIGITS_MAX;
+
 struct Run {
-    digits: Vec<u8>,
+    digits: [u8; DIGITS_MAX],
+    length: usize,
     /// After each group: the digits so far, and where it ends.
-    ends: Vec<(usize, usize)>,
+    ends: [(usize, usize); ENDS_MAX],
+    groups: usize,
     trunk: bool,
+}
+
+impl Run {
+    fn digits(&self) -> &[u8] {
+        self.digits.get(..self.length).unwrap_or_default()
+    }
+
+    fn ends(&self) -> &[(usize, usize)] {
+        self.ends.get(..self.groups).unwrap_or_default()
+    }
+
+    /// Takes one more digit; false where there is no room for it.
+    fn push(&mut self, digit: u8) -> bool {
+        let place = self.digits.get_mut(self.length);
+        let room = place.is_some();
+        if let Some(place) = place {
+            *place = digit;
+            self.length += 1;
+        }
+        room
+    }
+
+    fn end_at(&mut self, place: usize) {
+        if let Some(end) = self.ends.get_mut(self.groups) {
+            *end = (self.length, place);
+            self.groups += 1;
+        }
+    }
 }
 
 /// Digits with the separators that numbers have.
 fn run(text: &[u8], from: usize) -> Run {
     let mut run = Run {
-        digits: Vec::with_capacity(DIGITS_MAX),
-        ends: Vec::new(),
+        digits: [0; DIGITS_MAX],
+        length: 0,
+        ends: [(0, 0); ENDS_MAX],
+        groups: 0,
         trunk: false,
     };
     let (mut place, mut gap, mut open) = (from, 0, false);
     loop {
         let byte = at(text, place);
         if byte.is_ascii_digit() {
-            if run.digits.len() == DIGITS_MAX {
+            if !run.push(byte) {
                 return run;
             }
-            run.digits.push(byte);
             gap = 0;
             place += 1;
             continue;
         }
-        if gap == 0 && !run.digits.is_empty() && !byte.is_ascii_alphabetic() && byte != b'_' {
-            run.ends.push((run.digits.len(), place));
+        if gap == 0 && run.length > 0 && !byte.is_ascii_alphabetic() && byte != b'_' {
+            run.end_at(place);
         }
         match byte {
             b'(' if !open => {
@@ -232,7 +266,7 @@ fn run(text: &[u8], from: usize) -> Run {
             }
             b')' if open => open = false,
             b' ' | b'-' | b'.' | b'/' | b'\n' => {}
-            b'_' if !run.digits.is_empty() => run.ends.push((run.digits.len(), place)),
+            b'_' if run.length > 0 => run.end_at(place),
             _ => return run,
         }
         gap += 1;
@@ -259,12 +293,12 @@ pub(crate) fn national(text: &[u8], mut meet: impl FnMut(usize, usize)) {
         }
         let found = run(text, place);
         let whole = found
-            .ends
+            .ends()
             .last()
-            .filter(|(count, _)| *count == found.digits.len());
+            .filter(|(count, _)| *count == found.length);
         match whole {
             Some((_, end))
-                if is_plausible(&found.digits, text.get(place..*end).unwrap_or_default()) =>
+                if is_plausible(found.digits(), text.get(place..*end).unwrap_or_default()) =>
             {
                 meet(place, *end);
                 place = *end;
@@ -281,10 +315,11 @@ fn is_plausible(digits: &[u8], written: &[u8]) -> bool {
         .fold(0_u16, |seen, digit| seen | 1 << (digit - b'0'))
         .count_ones();
     // A date in digits, and a decimal number, are no telephone numbers.
-    let groups: Vec<usize> = written
-        .split(|byte| !byte.is_ascii_digit())
-        .map(<[u8]>::len)
-        .collect();
-    let date = matches!(groups.as_slice(), [4, 2, 2] | [2, 2, 4] | [4, 2, 2, ..]) && length < 10;
+    let groups = || {
+        written
+            .split(|byte| !byte.is_ascii_digit())
+            .map(<[u8]>::len)
+    };
+    let date = length < 10 && (groups().take(3).eq([4, 2, 2]) || groups().eq([2, 2, 4]));
     (7..=13).contains(&length) && different > 2 && !date
 }

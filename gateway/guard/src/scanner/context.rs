@@ -3,7 +3,7 @@
 use super::{Place, Scan};
 use crate::json::Token;
 use crate::secrets::Assignment;
-use crate::table::Tables;
+use crate::table::{Reach, Tables};
 use crate::vocabulary::{Hit, rules_of};
 
 /// Bytes before a candidate in which a word names it.
@@ -24,17 +24,17 @@ pub(super) struct Known {
 
 /// What a token's keys say about it.
 pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
-    let Some(place) = scan.places.get(token) else {
+    let Some(place) = scan.room.places.get(token) else {
         return Known::default();
     };
-    let at = |key: Option<usize>| {
-        key.and_then(|key| known.get(key))
+    let at = |key: Option<u32>| {
+        key.and_then(|key| known.get(key as usize))
             .copied()
             .unwrap_or_default()
     };
     let own = at(place.key);
     let mut words = own.words;
-    let mut node = scan.nodes.get(place.node);
+    let mut node = scan.room.nodes.get(place.node as usize);
     // The names of two containers around it: `{"passport": {"number": …}}`, `{"ssns": […]}`.
     let mut promises = own.promises;
     for _ in 0..2 {
@@ -43,7 +43,9 @@ pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
         if place.key.is_none() && !container.object {
             promises = promises.or(at(container.key).promises);
         }
-        node = container.parent.and_then(|parent| scan.nodes.get(parent));
+        node = container
+            .parent
+            .and_then(|parent| scan.room.nodes.get(parent as usize));
     }
     words |= sibling(scan, known, token);
     Known { words, promises }
@@ -55,8 +57,8 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
     const VALUES: [&[u8]; 8] = [
         b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input",
     ];
-    let place = scan.places.get(token);
-    let (Some(key), Some(place)) = (place.and_then(|place| place.key), place) else {
+    let place = scan.room.places.get(token);
+    let (Some(key), Some(place)) = (place.and_then(Place::key), place) else {
         return 0;
     };
     let Some(before) = key.checked_sub(1) else {
@@ -66,12 +68,12 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
     let labels = |label: &Place| {
         label.node == place.node
             && label.token == Token::String
-            && label.end - label.start < LABEL_BYTES_MAX
+            && label.raw(scan.message).len() < LABEL_BYTES_MAX
     };
-    if words == 0 || !scan.places.get(before).is_some_and(labels) {
+    if words == 0 || !scan.room.places.get(before).is_some_and(labels) {
         return 0;
     }
-    let name = super::walk::name(scan.message, scan.places.get(key));
+    let name = super::walk::name(scan.message, scan.room.places.get(key));
     let is_value = VALUES.iter().any(|value| name.eq_ignore_ascii_case(value));
     if is_value { words } else { 0 }
 }
@@ -110,26 +112,29 @@ pub(super) fn is_otherwise(scan: &Scan<'_>, token: usize) -> bool {
         b"etag",
         b"checksum",
     ];
-    let place = scan.places.get(token);
-    let Some(key) = place.and_then(|place| scan.places.get(place.key?)) else {
+    let place = scan.room.places.get(token);
+    let Some(key) = place.and_then(|place| scan.room.places.get(place.key()?)) else {
         return false;
     };
     let name = super::walk::name(scan.message, Some(key));
-    let lower = name.to_ascii_lowercase();
-    let mut words = lower.split(|byte| !byte.is_ascii_alphanumeric());
-    words.any(|word| NAMES.contains(&word)) || name.ends_with(b"Id") || name.ends_with(b"At")
+    let mut words = name.split(|byte| !byte.is_ascii_alphanumeric());
+    words.any(|word| NAMES.iter().any(|known| word.eq_ignore_ascii_case(known)))
+        || name.ends_with(b"Id")
+        || name.ends_with(b"At")
 }
 
 /// The words of one text, and its tables.
 pub(super) struct Around<'a> {
     pub(super) text: &'a [u8],
     /// Offset of the text in the buffer.
-    pub(super) base: usize,
-    pub(super) hits: &'a [Hit],
+    base: usize,
+    hits: &'a [Hit],
     pub(super) keys: u128,
-    pub(super) tables: Tables,
-    /// Whether any word was found at all.
+    tables: Tables,
+    /// All of the text's words, and those of its keys.
     pub(super) any: u128,
+    /// Where the line of headers begins that was met last, and its words.
+    line: (usize, u128),
 }
 
 /// Words near and nearer.
@@ -139,7 +144,43 @@ pub(super) struct Nearby {
     pub(super) close: u128,
 }
 
-impl Around<'_> {
+impl<'a> Around<'a> {
+    pub(super) fn new(text: &'a [u8], base: usize, hits: &'a [Hit], keys: u128) -> Self {
+        Self {
+            text,
+            base,
+            hits,
+            keys,
+            tables: Tables::default(),
+            any: hits.iter().fold(keys, |any, hit| any | rules_of(hit)),
+            line: (usize::MAX, 0),
+        }
+    }
+
+    /// Begins anew with the tables, which are looked through forwards.
+    pub(super) fn rewind(&mut self) {
+        self.tables = Tables::default();
+    }
+
+    /// All words that may speak of something within `start..end`, and more.
+    pub(super) fn possible(&mut self, start: usize, end: usize) -> u128 {
+        if self.any == 0 {
+            return 0;
+        }
+        // A check character in brackets may be one byte further on.
+        let near = self.words(start.saturating_sub(BEFORE_BYTES), end + 1 + AFTER_BYTES);
+        let over = match self.tables.reach(self.text, start, end) {
+            Reach::None => 0,
+            Reach::Any => self.any,
+            Reach::Line(start, _) if self.line.0 == start => self.line.1,
+            Reach::Line(start, end) => {
+                self.line = (start, self.words(start, end));
+                self.line.1
+            }
+        };
+        self.keys | near | over
+    }
+
     /// The words that speak of `start..end`.
     pub(super) fn nearby(&mut self, start: usize, end: usize) -> Nearby {
         let mut found = Nearby {

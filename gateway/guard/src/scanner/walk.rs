@@ -2,68 +2,81 @@
 
 use std::borrow::Cow;
 
+use super::room::Room;
+use super::scan::narrow;
 use super::{Limits, Node, Place, Scan, ScanError};
 use crate::json::{self, Event, Token, Walk};
 use crate::place::{self, Freedom, Zone};
-use crate::text::{Excess, Source, Texts};
+use crate::text::{Excess, Source};
 use crate::views;
+use crate::work::Work;
 
-struct Level {
-    node: usize,
-    key: Option<usize>,
-    index: usize,
+/// Steps that whatever the walk meets costs beside its bytes.
+const EVENT_STEPS: usize = 16;
+
+/// Where the walk is in a container.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    node: u32,
+    zone: Zone,
+    object: bool,
+    key: Option<u32>,
+    index: u32,
+    /// Bytes of the names on the way here.
+    names: usize,
 }
 
-struct Walker<'a> {
+/// What a message that is no container stands in.
+const OUTSIDE: Level = Level {
+    node: 0,
+    zone: Zone::Root,
+    object: false,
+    key: None,
+    index: 0,
+    names: 0,
+};
+
+struct Walker<'a, 'w> {
     message: &'a [u8],
-    limits: Limits,
-    places: Vec<Place>,
-    nodes: Vec<Node>,
-    texts: Texts,
-    levels: Vec<Level>,
+    limits: &'a Limits,
+    room: &'a mut Room,
+    work: &'a mut Work<'w>,
+    counted: usize,
 }
 
-pub(super) fn walk<'a>(message: &'a [u8], limits: &Limits) -> Result<Scan<'a>, ScanError> {
+pub(super) fn walk(
+    scan: &mut Scan<'_>,
+    limits: &Limits,
+    work: &mut Work<'_>,
+) -> Result<(), ScanError> {
+    let message = scan.message;
     let mut walk = Walk::new(message)?;
-    let mut texts = Texts::default();
-    // Room for what a message of that length has as a rule.
-    let expected = (message.len() / 16).clamp(8, 1024);
-    texts.buffer.reserve(message.len());
-    texts.segments.reserve(expected);
-    texts.clear();
     let mut walker = Walker {
         message,
-        limits: *limits,
-        places: Vec::with_capacity(expected),
-        nodes: Vec::with_capacity(8),
-        texts,
-        levels: Vec::with_capacity(8),
+        limits,
+        room: &mut scan.room,
+        work,
+        counted: 0,
     };
+    walker.room.texts.reserve(message.len());
     while let Some(event) = walk.step()? {
         walker.take(event)?;
     }
-    let Walker {
-        places,
-        nodes,
-        texts,
-        ..
-    } = walker;
-    Ok(Scan {
-        message,
-        places,
-        nodes,
-        texts,
-        findings: Vec::new(),
-        injection: 0.0,
-    })
+    Ok(())
 }
 
-impl Walker<'_> {
+impl Walker<'_, '_> {
     fn take(&mut self, event: Event) -> Result<(), ScanError> {
+        if !self.work.lasts(EVENT_STEPS) {
+            return Err(ScanError::Time);
+        }
         match event {
-            Event::Open(object) => self.open(object),
+            Event::Open(object) => {
+                self.count()?;
+                self.open(object);
+            }
             Event::Close => {
-                self.levels.pop();
+                self.room.levels.pop();
                 self.advance();
             }
             Event::Literal => self.advance(),
@@ -77,36 +90,46 @@ impl Walker<'_> {
         Ok(())
     }
 
+    /// Counts what is kept of the message: tokens and containers.
+    fn count(&mut self) -> Result<(), ScanError> {
+        self.counted += 1;
+        (self.counted <= self.limits.tokens_max)
+            .then_some(())
+            .ok_or(ScanError::Limit("strings"))
+    }
+
+    fn level(&self) -> Level {
+        self.room.levels.last().copied().unwrap_or(OUTSIDE)
+    }
+
     fn open(&mut self, object: bool) {
-        let (parent, key, index) = self.levels.last().map_or((None, None, 0), |level| {
-            (Some(level.node), level.key, level.index)
-        });
-        let zone = match parent.and_then(|parent| self.nodes.get(parent)) {
-            None => Zone::Root,
-            Some(parent) => match key {
-                Some(key) => {
-                    place::zone_under(parent.zone, &name(self.message, self.places.get(key)))
-                }
-                None => parent.zone,
-            },
+        let level = self.level();
+        let key = level.key.and_then(|key| self.room.places.get(key as usize));
+        let zone = match key {
+            Some(_) => place::zone_under(level.zone, &name(self.message, key)),
+            None => level.zone,
         };
-        self.nodes.push(Node {
-            parent,
-            key,
-            index,
+        let names = level.names + key.map_or(0, |key| key.raw(self.message).len());
+        let node = narrow(self.room.nodes.len());
+        self.room.nodes.push(Node {
             object,
-            zone,
+            parent: (node > 0).then_some(level.node),
+            key: level.key,
+            index: level.index,
         });
-        self.levels.push(Level {
-            node: self.nodes.len() - 1,
+        self.room.levels.push(Level {
+            node,
+            zone,
+            object,
             key: None,
             index: 0,
+            names,
         });
     }
 
     /// A value has ended.
     fn advance(&mut self) {
-        if let Some(level) = self.levels.last_mut() {
+        if let Some(level) = self.room.levels.last_mut() {
             level.key = None;
             level.index += 1;
         }
@@ -119,58 +142,56 @@ impl Walker<'_> {
         end: usize,
         escaped: bool,
     ) -> Result<(), ScanError> {
-        if self.places.len() >= self.limits.tokens_max {
-            return Err(ScanError::Limit("strings"));
+        self.count()?;
+        if !self.work.lasts(end - start) {
+            return Err(ScanError::Time);
         }
-        let (node, key, index) = self
-            .levels
-            .last()
-            .map_or((0, None, 0), |level| (level.node, level.key, level.index));
-        let (object, zone) = self
-            .nodes
-            .get(node)
-            .map_or((false, Zone::Root), |node| (node.object, node.zone));
-        let number = self.places.len();
-        let freedom = match token {
-            Token::Key if zone == Zone::Protocol => Freedom::Protocol,
-            Token::Key if place::keys_are_data(zone) => Freedom::Free,
-            Token::Key => Freedom::Name,
-            _ => place::freedom(
-                zone,
-                key.map(|key| name(self.message, self.places.get(key)))
-                    .as_deref(),
-            ),
+        let level = self.level();
+        if token == Token::Key && level.names + (end - start) > self.limits.names_bytes_max {
+            return Err(ScanError::Limit("bytes of names"));
+        }
+        let number = self.room.places.len();
+        let freedom = match (token, level.key) {
+            (Token::Key, _) if level.zone == Zone::Protocol => Freedom::Protocol,
+            (Token::Key, _) if place::keys_are_data(level.zone) => Freedom::Free,
+            (Token::Key, _) => Freedom::Name,
+            (_, None) => place::freedom(level.zone, None),
+            (_, Some(key)) => {
+                let key = self.room.places.get(key as usize);
+                place::freedom(level.zone, Some(&name(self.message, key)))
+            }
         };
-        let index = if object { 0 } else { index };
-        self.places.push(Place {
+        let mut place = Place {
             token,
-            start,
-            end,
             escaped,
-            node,
-            key,
-            index,
             freedom,
+            start: narrow(start),
+            end: narrow(end),
+            node: level.node,
+            index: if level.object { 0 } else { level.index },
+            key: level.key,
             segment: None,
             encoded: None,
-        });
-        self.text(number)?;
+        };
+        self.text(number, &mut place)?;
+        // A value that is not looked at leads nowhere; a name leads to its value.
         if token == Token::Key {
-            if let Some(level) = self.levels.last_mut() {
-                level.key = Some(number);
+            self.room.places.push(place);
+            if let Some(level) = self.room.levels.last_mut() {
+                level.key = Some(narrow(number));
             }
         } else {
+            if place.segment.is_some() {
+                self.room.places.push(place);
+            }
             self.advance();
         }
         Ok(())
     }
 
     /// Adds the token's text, decoded, unless there is nothing to look at.
-    fn text(&mut self, number: usize) -> Result<(), ScanError> {
-        let Some(place) = self.places.get_mut(number) else {
-            return Ok(());
-        };
-        let raw = self.message.get(place.start..place.end).unwrap_or_default();
+    fn text(&mut self, number: usize, place: &mut Place) -> Result<(), ScanError> {
+        let raw = place.raw(self.message);
         let named = place.token == Token::Key && place.freedom == Freedom::Name;
         if named && !place.escaped && place::is_of_protocol(raw) {
             return Ok(());
@@ -189,33 +210,24 @@ impl Walker<'_> {
         } else {
             Payload::Plain
         };
-        place.segment = Some(self.texts.segments.len());
-        let bytes_max = self.limits.text_bytes_max;
+        let (bytes_max, texts) = (self.limits.text_bytes_max, &mut self.room.texts);
+        let segment = texts.segments.len();
+        let mut add =
+            |write: &dyn Fn(&mut Vec<u8>)| texts.add(number, source, bytes_max, self.work, write);
         let added = match payload {
-            Payload::Skip => {
-                place.segment = None;
-                Ok(())
-            }
+            Payload::Skip => return Ok(()),
             Payload::Decoded { skip, bytes } => {
-                place.encoded = Some(skip);
-                self.texts.add(number, source, bytes_max, |buffer| {
-                    buffer.extend_from_slice(&bytes)
-                })
+                place.encoded = Some(narrow(skip));
+                add(&|buffer| buffer.extend_from_slice(&bytes))
             }
-            Payload::Plain if place.escaped => {
-                self.texts.add(number, source, bytes_max, |buffer| {
-                    json::decode(raw, buffer)
-                })
-            }
-            Payload::Plain => self.texts.add(number, source, bytes_max, |buffer| {
-                buffer.extend_from_slice(raw)
-            }),
+            Payload::Plain if place.escaped => add(&|buffer| json::decode(raw, buffer)),
+            Payload::Plain => add(&|buffer| buffer.extend_from_slice(raw)),
         };
-        added.map_err(|excess| {
-            ScanError::Limit(match excess {
-                Excess::Text => "text",
-                Excess::Layers => "layers of encoding",
-            })
+        place.segment = Some(narrow(segment));
+        added.map_err(|excess| match excess {
+            Excess::Text => ScanError::Limit("text"),
+            Excess::Layers => ScanError::Limit("layers of encoding"),
+            Excess::Work => ScanError::Time,
         })
     }
 }
@@ -274,8 +286,5 @@ pub(super) fn name<'a>(message: &'a [u8], place: Option<&Place>) -> Cow<'a, [u8]
     let Some(place) = place else {
         return Cow::Borrowed(&[]);
     };
-    unslashed(
-        message.get(place.start..place.end).unwrap_or_default(),
-        place.escaped,
-    )
+    unslashed(place.raw(message), place.escaped)
 }

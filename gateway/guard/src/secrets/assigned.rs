@@ -1,5 +1,7 @@
 //! `name = value`, `name: value`, `"name": "value"`: secrets that are known by their name only.
 
+use std::sync::LazyLock;
+
 use super::{Found, is_placeholder};
 
 /// What a name promises.
@@ -132,43 +134,42 @@ pub(crate) fn value(value: &[u8], what: Assignment) -> Option<&'static str> {
 }
 
 fn judged(value: &[u8], what: Assignment) -> Option<&'static str> {
-    if value.len() < 6 || is_placeholder(value) || is_code(value) {
-        return None;
-    }
-    match what {
-        Assignment::AwsSecret => (value.len() == 40
-            && value
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
-            && entropy(value) > 3.5)
-            .then_some("AWS_SECRET_ACCESS_KEY"),
-        Assignment::Password => {
-            let spaces = value.iter().filter(|byte| **byte == b' ').count();
-            let word = value
-                .iter()
-                .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b' ' | b'_' | b'-' | b'.'));
-            (spaces < 2 && !word && value.len() <= 128).then_some("PASSWORD")
-        }
-        Assignment::Secret => {
-            let token = value
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(byte));
-            let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-            let letters = value
-                .iter()
-                .filter(|byte| byte.is_ascii_alphabetic())
-                .count();
-            let hex = value.iter().all(u8::is_ascii_hexdigit);
-            let enough = || entropy(value) >= if hex { 3.0 } else { 3.5 };
-            (value.len() >= 16
-                && token
-                && digits >= 2
-                && letters >= 4
-                && !identifier(value)
-                && enough())
-            .then_some("GENERIC_SECRET")
-        }
-    }
+    let (kind, is): (_, fn(&[u8]) -> bool) = match what {
+        Assignment::AwsSecret => ("AWS_SECRET_ACCESS_KEY", is_aws_secret),
+        Assignment::Password => ("PASSWORD", is_password),
+        Assignment::Secret => ("GENERIC_SECRET", is_secret),
+    };
+    (value.len() >= 6 && is(value) && !is_placeholder(value) && !is_code(value)).then_some(kind)
+}
+
+fn is_aws_secret(value: &[u8]) -> bool {
+    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    value.len() == 40 && value.iter().all(base64) && entropy(value) > 3.5
+}
+
+fn is_password(value: &[u8]) -> bool {
+    let spaces = value.iter().filter(|byte| **byte == b' ').count();
+    let part = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b'_' | b'-' | b'.');
+    value.len() <= 128 && spaces < 2 && !value.iter().all(part)
+}
+
+fn is_secret(value: &[u8]) -> bool {
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(byte);
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = value
+        .iter()
+        .filter(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let enough = || {
+        let hex = value.iter().all(u8::is_ascii_hexdigit);
+        entropy(value) >= if hex { 3.0 } else { 3.5 }
+    };
+    value.len() >= 16
+        && digits >= 2
+        && letters >= 4
+        && value.iter().all(token)
+        && !identifier(value)
+        && enough()
 }
 
 /// Values that are expressions, types or words about secrets.
@@ -200,27 +201,37 @@ fn is_code(value: &[u8]) -> bool {
 
 /// UUIDs and dotted or dashed names are identifiers.
 fn identifier(value: &[u8]) -> bool {
-    let groups: Vec<usize> = value.split(|byte| *byte == b'-').map(<[u8]>::len).collect();
+    let groups = value.split(|byte| *byte == b'-').map(<[u8]>::len);
     let words = value
         .split(|byte| matches!(byte, b'-' | b'_' | b'.'))
         .filter(|word| word.len() > 2 && word.iter().all(u8::is_ascii_lowercase))
         .count();
-    groups == [8, 4, 4, 4, 12] || words >= 2
+    groups.eq([8, 4, 4, 4, 12]) || words >= 2
 }
 
-/// Shannon's entropy in bits a byte.
+/// Shannon's entropy in bits a byte: `log n - (sum of c log c) / n` for a value of `n` bytes, `c` of them the same.
 fn entropy(value: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
+    let mut counts = [0_u16; 256];
+    let mut seen = 0.0;
     for byte in value {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count += 1;
-        }
+        let Some(count) = counts.get_mut(usize::from(*byte)) else {
+            continue;
+        };
+        seen += weight(*count + 1) - weight(*count);
+        *count += 1;
     }
     let length = f64::from(u32::try_from(value.len()).unwrap_or(u32::MAX));
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f64::from(*count) / length)
-        .map(|share| -share * share.log2())
-        .sum()
+    length.log2() - seen / length
+}
+
+/// `c log c` of a count.
+fn weight(count: u16) -> f64 {
+    static WEIGHTS: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        let weight = |count: u16| match count {
+            0 => 0.0,
+            count => f64::from(count) * f64::from(count).log2(),
+        };
+        (0..).take(VALUE_BYTES_MAX + 1).map(weight).collect()
+    });
+    WEIGHTS.get(usize::from(count)).copied().unwrap_or(0.0)
 }

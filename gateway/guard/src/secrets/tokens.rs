@@ -143,13 +143,6 @@ pub(crate) const TOKENS: &[Token] = &[
 /// The token whose prefix ends at `end`.
 pub(crate) fn token(text: &[u8], end: usize, token: &Token) -> Option<Found> {
     let start = end.checked_sub(token.prefix.len())?;
-    let rest = text.get(end..)?;
-    let length = rest
-        .iter()
-        .take(token.max + 1)
-        .take_while(|byte| in_body(**byte, token.body))
-        .count();
-    let body = trimmed(rest.get(..length)?);
     let web = matches!(token.kind, "SLACK_WEBHOOK" | "DISCORD_WEBHOOK");
     let before = start
         .checked_sub(1)
@@ -157,11 +150,17 @@ pub(crate) fn token(text: &[u8], end: usize, token: &Token) -> Option<Found> {
         .copied()
         .unwrap_or(0);
     // A prefix inside of a longer word is no prefix.
-    if before.is_ascii_alphanumeric() && !web
-        || body.len() < token.min
-        || length > token.max
-        || is_placeholder(body)
-    {
+    if before.is_ascii_alphanumeric() && !web {
+        return None;
+    }
+    let rest = text.get(end..)?;
+    let length = rest
+        .iter()
+        .take(token.max + 1)
+        .take_while(|byte| in_body(**byte, token.body))
+        .count();
+    let body = trimmed(rest.get(..length)?);
+    if body.len() < token.min || length > token.max || is_placeholder(body) {
         return None;
     }
     if !varied(body) {

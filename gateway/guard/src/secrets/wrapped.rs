@@ -3,10 +3,13 @@
 use super::{Found, is_placeholder};
 use crate::views;
 
+/// How a key in armour begins.
+const ARMOUR: &str = "-----BEGIN ";
+
 /// What the engine looks for, and whether in either case.
 pub(crate) const ANCHORS: &[(&str, bool)] = &[
     ("://", false),
-    ("-----BEGIN ", false),
+    (ARMOUR, false),
     ("eyJ", false),
     ("basic ", true),
     ("bearer ", true),
@@ -26,7 +29,7 @@ const TOKEN_BYTES_MAX: usize = 8192;
 pub(crate) fn wrapped(text: &[u8], end: usize, anchor: &str) -> Option<Found> {
     match anchor {
         "://" => address(text, end),
-        "-----BEGIN " => armour(text, end),
+        ARMOUR => armour(text, end),
         "eyJ" => jwt(text, end.checked_sub(3)?),
         "basic " => basic(text, end),
         "bearer " => bearer(text, end),
@@ -101,6 +104,9 @@ fn armour(text: &[u8], end: usize) -> Option<Found> {
     let body = body
         .get(..body.len().min(KEY_BYTES_MAX))
         .unwrap_or_default();
+    // What begins inside of it is looked at when its turn comes, so that no byte is looked at again and again.
+    let next = memchr::memmem::find(body, ARMOUR.as_bytes());
+    let body = body.get(..next.unwrap_or(body.len()))?;
     let close = memchr::memmem::find(body, b"-----END ");
     let (inside, after) = body.split_at_checked(close.unwrap_or(body.len()))?;
     if inside
@@ -116,7 +122,7 @@ fn armour(text: &[u8], end: usize) -> Option<Found> {
         .get(9..)
         .and_then(|after| memchr::memmem::find(after.get(..after.len().min(64))?, b"-----"))
         .map_or(after.len().min(9), |tail| tail + 14);
-    let start = end - "-----BEGIN ".len();
+    let start = end - ARMOUR.len();
     Some(("PRIVATE_KEY", start, end + dashes + 5 + inside.len() + tail))
 }
 

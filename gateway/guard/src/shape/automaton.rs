@@ -102,9 +102,37 @@ impl State {
 /// Some of the layouts, compiled. A place among all layouts is what it tells of one.
 pub(super) struct Automaton {
     steps: Vec<[u16; 3]>,
-    /// By state: where its layouts begin and end among `ended`.
-    ends: Vec<(u32, u32)>,
-    ended: Vec<u16>,
+    /// By state: what ends there, as a place among `all_ends`. Few states differ in it.
+    ends: Vec<u16>,
+    all_ends: Vec<Ends>,
+}
+
+/// The layouts that end somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Ends {
+    /// Their rules, one bit each.
+    pub(super) rules: u128,
+    /// Rules with a layout that speaks for itself.
+    pub(super) speaking: u128,
+    /// Those layouts, in their order.
+    pub(super) bare: Vec<u16>,
+}
+
+impl Ends {
+    fn of(layouts: &[Layout], places: impl Iterator<Item = u16>) -> Self {
+        let mut ends = Self::default();
+        for place in places {
+            let Some(layout) = layouts.get(usize::from(place)) else {
+                continue;
+            };
+            ends.rules |= 1 << layout.rule;
+            if layout.bare {
+                ends.speaking |= 1 << layout.rule;
+                ends.bare.push(place);
+            }
+        }
+        ends
+    }
 }
 
 /// What a state stands for: the characters so far, whether a separator was last, and the layouts that are left.
@@ -129,9 +157,10 @@ impl Automaton {
         };
         let mut automaton = Self {
             steps: vec![[0; 3]],
-            ends: vec![(0, 0)],
-            ended: Vec::new(),
+            ends: vec![0],
+            all_ends: vec![Ends::default()],
         };
+        let mut numbers = HashMap::from([(Ends::default(), 0)]);
         build.number((0, false, all));
         let mut next = 0;
         while let Some(left) = build.due.get(next).cloned() {
@@ -140,19 +169,17 @@ impl Automaton {
                 [Symbol::Digit, Symbol::Letter, Symbol::Break]
                     .map(|symbol| build.step(&left, symbol)),
             );
-            let from = automaton.ended.len();
             let (length, broken, places) = &left;
-            let ends = |place: &&u16| {
-                !broken
-                    && layouts
-                        .get(usize::from(**place))
-                        .is_some_and(|layout| layout.length == *length)
-            };
-            automaton.ended.extend(places.iter().filter(ends));
-            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            automaton
-                .ends
-                .push((place(from), place(automaton.ended.len())));
+            let ending = places.iter().copied().filter(|place| {
+                let layout = layouts.get(usize::from(*place));
+                !broken && layout.is_some_and(|layout| layout.length == *length)
+            });
+            let ends = Ends::of(layouts, ending);
+            let number = *numbers.entry(ends).or_insert_with_key(|ends| {
+                automaton.all_ends.push(ends.clone());
+                u16::try_from(automaton.all_ends.len() - 1).unwrap_or(0)
+            });
+            automaton.ends.push(number);
         }
         automaton
     }
@@ -182,16 +209,15 @@ impl Automaton {
         state
     }
 
-    /// The layouts that end here, in their order.
-    pub(super) fn ended(&self, state: State) -> &[u16] {
-        let (from, to) = self
-            .ends
-            .get(usize::from(state.0))
-            .copied()
-            .unwrap_or((0, 0));
-        self.ended
-            .get(from as usize..to as usize)
-            .unwrap_or_default()
+    /// What ends here.
+    pub(super) fn ends(&self, state: State) -> &Ends {
+        static NONE: Ends = Ends {
+            rules: 0,
+            speaking: 0,
+            bare: Vec::new(),
+        };
+        let number = self.ends.get(usize::from(state.0)).copied().unwrap_or(0);
+        self.all_ends.get(usize::from(number)).unwrap_or(&NONE)
     }
 }
 
@@ -239,6 +265,10 @@ impl Build<'_> {
 
 #[cfg(test)]
 impl Automaton {
+    pub(super) fn ends_of(layouts: &[Layout], places: &[u16]) -> Ends {
+        Ends::of(layouts, places.iter().copied())
+    }
+
     pub(super) fn states(&self) -> usize {
         self.steps.len()
     }

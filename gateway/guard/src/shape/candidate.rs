@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::automaton::{Automaton, Grouping, Layout, State, Symbol};
+use super::automaton::{Automaton, Ends, Grouping, Layout, State, Symbol};
 use super::{Group, is_separator};
 use crate::rules;
 
@@ -101,35 +101,39 @@ impl Candidate<'_> {
         let layouts = &*LAYOUTS;
         let spaced = self.is_spaced();
         let speaks = self.alone || !self.is_digits();
-        let mut last = None;
-        let mut meet = |place: u16| {
-            let Some(layout) = layouts.all.get(usize::from(place)) else {
-                return;
-            };
-            let grouped = layout
-                .breaks
-                .is_none_or(|breaks| breaks == self.breaks || spaced && breaks == 0);
-            let bare = layout.bare && grouped && speaks;
-            if bare || named >> layout.rule & 1 == 1 && last != Some(layout.rule) {
-                judge(layout.rule, bare);
-            }
-            last = Some(layout.rule);
+        let grouped = |place: &&u16| {
+            let layout = layouts.all.get(usize::from(**place));
+            layout.is_some_and(|layout| match layout.breaks {
+                None => true,
+                Some(breaks) => breaks == self.breaks || spaced && breaks == 0,
+            })
         };
+        let rule = |place: &u16| {
+            let layout = layouts.all.get(usize::from(*place));
+            layout.map_or(0, |layout| 1 << layout.rule)
+        };
+        let bare = |ends: &Ends| -> u128 {
+            let places = ends.bare.iter().filter(grouped);
+            places.fold(0, |rules, place| rules | rule(place))
+        };
+        let mut speaking = 0;
+        let mut rules = 0;
         if named != 0 {
-            layouts
-                .named
-                .ended(self.named)
-                .iter()
-                .copied()
-                .for_each(meet);
-        } else if !spaced {
-            layouts.bare.ended(self.bare).iter().copied().for_each(meet);
+            let ends = layouts.named.ends(self.named);
+            rules = ends.rules & named;
+            speaking = bare(ends);
         } else {
-            let mut places = layouts.bare.ended(self.bare).to_vec();
-            places.extend(layouts.spaced.ended(self.spaced));
-            places.sort_unstable();
-            places.dedup();
-            places.into_iter().for_each(&mut meet);
+            speaking |= bare(layouts.bare.ends(self.bare));
+            if spaced {
+                speaking |= bare(layouts.spaced.ends(self.spaced));
+            }
+        }
+        speaking = if speaks { speaking } else { 0 };
+        rules |= speaking;
+        while rules != 0 {
+            let rule = rules.trailing_zeros() as usize;
+            rules &= rules - 1;
+            judge(rule, speaking >> rule & 1 == 1);
         }
     }
 
@@ -172,24 +176,17 @@ impl<'a> Candidate<'a> {
             self.breaks |= 1 << self.length;
             self.separators += 1;
             self.newlines += usize::from(byte == b'\n');
-            self.bare = layouts.bare.step(self.bare, Symbol::Break);
-        }
-        if named != 0 {
-            self.named = layouts.named.through(self.named, bytes);
-        } else {
-            self.bare = layouts.bare.through(self.bare, bytes);
-            if self.separators > 0 && (bytes.len() == 1 || self.newlines == 1)
-                || self.separators == 0
-            {
-                self.spaced = layouts.spaced.through(self.spaced, bytes);
-            } else {
-                self.spaced = State::DEAD;
+            if named == 0 {
+                self.space(byte, bytes);
+                self.bare = layouts.bare.step(self.bare, Symbol::Break);
             }
         }
         let left = if named != 0 {
+            self.named = layouts.named.through(self.named, bytes);
             !self.named.is_dead()
         } else {
-            !self.bare.is_dead() || !self.spaced.is_dead()
+            self.bare = layouts.bare.through(self.bare, bytes);
+            !self.bare.is_dead() || self.separators > 0 && !self.spaced.is_dead()
         };
         // What is left is no longer than the longest layout, however long the group was.
         if left {
@@ -199,18 +196,37 @@ impl<'a> Candidate<'a> {
         left
     }
 
+    /// Follows layouts over a separator and the group behind it as if there were none, which some write so: one
+    /// character a group, or over a line's end.
+    fn space(&mut self, separator: u8, group: &[u8]) {
+        let spaced = &LAYOUTS.spaced;
+        if self.separators == 1 {
+            let written = self.length == 1 || separator == b'\n';
+            let first = self
+                .text
+                .get(self.start..)
+                .and_then(|text| text.get(..self.length));
+            self.spaced = match first.filter(|_| written) {
+                Some(first) => spaced.through(State::START, first),
+                None => State::DEAD,
+            };
+        }
+        self.spaced = if group.len() == 1 || self.newlines == 1 {
+            spaced.through(self.spaced, group)
+        } else {
+            State::DEAD
+        };
+    }
+
     /// Whether a layout ends here.
     pub(super) fn has_shape(&self, named: u128) -> bool {
         let layouts = &*LAYOUTS;
         if named != 0 {
-            let mut ended = layouts.named.ended(self.named).iter();
-            return ended.any(|place| {
-                let layout = layouts.all.get(usize::from(*place));
-                layout.is_some_and(|layout| layout.bare || named >> layout.rule & 1 == 1)
-            });
+            let ends = layouts.named.ends(self.named);
+            return ends.speaking | ends.rules & named != 0;
         }
-        !layouts.bare.ended(self.bare).is_empty()
-            || self.is_spaced() && !layouts.spaced.ended(self.spaced).is_empty()
+        layouts.bare.ends(self.bare).speaking != 0
+            || self.is_spaced() && layouts.spaced.ends(self.spaced).speaking != 0
     }
 
     /// Makes the last group the end.
@@ -291,16 +307,17 @@ mod tests {
                 exact = layouts.bare.through(exact, group);
                 loose = layouts.named.through(loose, group);
             }
-            let fits = |exact: bool| -> Vec<u16> {
+            let fits = |exact: bool| -> Ends {
                 let all = (0..).zip(&layouts.all);
                 let kept = all
                     .filter(|(_, layout)| layout.is_like(&text, exact) && (!exact || layout.bare));
-                kept.map(|(place, _)| place).collect()
+                let kept: Vec<u16> = kept.map(|(place, _)| place).collect();
+                Automaton::ends_of(&layouts.all, &kept)
             };
             let text = String::from_utf8_lossy(&text);
-            assert_eq!(layouts.bare.ended(exact), fits(true), "{text}");
-            assert_eq!(layouts.named.ended(loose), fits(false), "{text}");
-            met += layouts.named.ended(loose).len();
+            assert_eq!(*layouts.bare.ends(exact), fits(true), "{text}");
+            assert_eq!(*layouts.named.ends(loose), fits(false), "{text}");
+            met += layouts.named.ends(loose).rules.count_ones();
         }
         assert!(met > 20_000, "{met}");
     }

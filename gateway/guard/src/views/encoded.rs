@@ -16,9 +16,10 @@ static URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 /// Bytes of a run that are decoded first, to see whether the rest is worth it.
 const SAMPLE: usize = 16;
 
-/// Adds the view of each run that decodes to text. A view stands for its whole run.
-pub(super) fn runs(text: &[u8], views: &mut Vec<View>) {
-    let mut at = 0;
+/// Makes the view of the first run from `from` on that decodes to text, and says where to look for the next. A view
+/// stands for its whole run.
+pub(super) fn run(text: &[u8], from: usize, made: &mut View) -> Option<usize> {
+    let mut at = from;
     while at < text.len() {
         let rest = text.get(at..).unwrap_or_default();
         // A byte that belongs to no run, among the next few, ends what could have begun before it.
@@ -31,64 +32,83 @@ pub(super) fn runs(text: &[u8], views: &mut Vec<View>) {
             .iter()
             .position(|byte| !is_run(*byte))
             .unwrap_or(rest.len());
-        if length >= RUN_MIN {
-            let run = rest.get(..length).unwrap_or_default();
+        // A path or a name in front of a slash is not part of what is encoded; try the run as a whole only.
+        let run = rest.get(..length).unwrap_or_default();
+        if length >= RUN_MIN
+            && (hexadecimal(run, &mut made.text) || base64_text(run, &mut made.text))
+        {
             let padding = rest
                 .iter()
                 .skip(length)
                 .take(2)
                 .take_while(|byte| **byte == b'=')
                 .count();
-            // A path or a name in front of a slash is not part of what is encoded; try the run as a whole only.
-            if let Some(decoded) = hexadecimal(run).or_else(|| base64_text(run)) {
-                let mut view = View::with_capacity(decoded.len());
-                view.bytes(&decoded, at, at + length + padding);
-                views.push(view);
-            }
+            made.stands_for(at, at + length + padding);
+            return Some(at + length);
         }
         at += length.max(1);
     }
+    None
 }
 
-fn hexadecimal(run: &[u8]) -> Option<Vec<u8>> {
-    if !run.len().is_multiple_of(2) || !run.iter().all(u8::is_ascii_hexdigit) {
-        return None;
+/// Decodes a run of hexadecimal digits that says something in ASCII onto `out`, which is empty.
+fn hexadecimal(run: &[u8], out: &mut Vec<u8>) -> bool {
+    if !run.len().is_multiple_of(2) {
+        return false;
     }
     let value = |byte: u8| {
         char::from(byte)
             .to_digit(16)
             .and_then(|digit| u8::try_from(digit).ok())
     };
-    let byte = |pair: &[u8]| Some((value(*pair.first()?)? << 4) | value(*pair.last()?)?);
-    let ascii = |byte: &u8| readable(char::from(*byte)) && byte.is_ascii();
-    run.chunks_exact(2)
-        .map(|pair| byte(pair).filter(|byte| ascii(byte)))
-        .collect()
+    for pair in run.chunks_exact(2) {
+        let byte = match pair {
+            [high, low] => value(*high).zip(value(*low)),
+            _ => None,
+        };
+        match byte.map(|(high, low)| high << 4 | low) {
+            Some(byte) if byte.is_ascii() && readable(char::from(byte)) => out.push(byte),
+            _ => {
+                out.clear();
+                return false;
+            }
+        }
+    }
+    true
 }
 
-fn base64_text(run: &[u8]) -> Option<Vec<u8>> {
+/// Decodes a run of base64 that says something onto `out`, which is empty.
+fn base64_text(run: &[u8], out: &mut Vec<u8>) -> bool {
+    let is_text =
+        |whole: &[u8]| std::str::from_utf8(whole).is_ok_and(|text| text.chars().all(readable));
+    let engine = engine(run);
+    let says = starts_readable(run, engine) && decode(run, engine, out) && is_text(out);
+    if !says {
+        out.clear();
+    }
+    says
+}
+
+/// Whether the beginning of a run decodes to text.
+fn starts_readable(run: &[u8], engine: &GeneralPurpose) -> bool {
     let mut sample = [0; SAMPLE];
-    let length = engine(run)
-        .decode_slice(run.get(..SAMPLE)?, &mut sample)
-        .ok()?;
-    let sample = sample.get(..length)?;
+    let Some(length) = run
+        .get(..SAMPLE)
+        .and_then(|start| engine.decode_slice(start, &mut sample).ok())
+    else {
+        return false;
+    };
+    let sample = sample.get(..length).unwrap_or_default();
     let start = match std::str::from_utf8(sample) {
         Ok(text) => text,
         // A character may be cut by the sample's end.
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(sample.get(..error.valid_up_to())?).ok()?
-        }
-        Err(_) => return None,
+        Err(error) if error.error_len().is_none() => sample
+            .get(..error.valid_up_to())
+            .and_then(|start| std::str::from_utf8(start).ok())
+            .unwrap_or("\0"),
+        Err(_) => return false,
     };
-    if !start.chars().all(readable) {
-        return None;
-    }
-    let whole = decode(run)?;
-    std::str::from_utf8(&whole)
-        .ok()?
-        .chars()
-        .all(readable)
-        .then_some(whole)
+    start.chars().all(readable)
 }
 
 /// Which of the two alphabets a run is written in.
@@ -101,14 +121,12 @@ fn readable(character: char) -> bool {
     !character.is_control() || matches!(character, '\n' | '\r' | '\t')
 }
 
-fn decode(run: &[u8]) -> Option<Vec<u8>> {
+/// Decodes a run onto `out`, which is empty; whether it is base64 to its end.
+fn decode(run: &[u8], engine: &GeneralPurpose, out: &mut Vec<u8>) -> bool {
     // One digit too many cannot be base64; what precedes it can.
-    let run = if run.len() % 4 == 1 {
-        run.get(..run.len() - 1)?
-    } else {
-        run
-    };
-    engine(run).decode(run).ok()
+    let whole = run.len() - usize::from(run.len() % 4 == 1);
+    let run = run.get(..whole).unwrap_or_default();
+    engine.decode_vec(run, out).is_ok()
 }
 
 /// Decodes a whole base64 text (of a blob), padding or not.
@@ -118,7 +136,9 @@ pub(crate) fn base64_bytes(text: &[u8]) -> Option<Vec<u8>> {
         .iter()
         .position(|byte| *byte == b'=')
         .unwrap_or(trimmed.len());
-    decode(trimmed.get(..end)?)
+    let text = trimmed.get(..end)?;
+    let mut bytes = Vec::new();
+    decode(text, engine(text), &mut bytes).then_some(bytes)
 }
 
 /// Whether a `data:` URI with base64 begins at the text's first byte; where its data begins.

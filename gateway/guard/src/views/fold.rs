@@ -1,6 +1,8 @@
 //! One character as ASCII would have it: compatibility forms, digits of other scripts, look-alikes, and the characters
 //! that show nothing.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -26,8 +28,44 @@ pub(crate) fn invisible(character: char) -> bool {
     )
 }
 
+/// Characters of the basic plane that fold to themselves, one bit each: most that are met do.
+static SAME: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut same = vec![0; 1 << 10];
+    for character in '\u{80}'..='\u{ffff}' {
+        let code = u32::from(character) as usize;
+        if let (Folded::Same, Some(bits)) = (folded(character), same.get_mut(code / 64)) {
+            *bits |= 1 << (code % 64);
+        }
+    }
+    same
+});
+
+/// Makes ready what folding needs: takes some milliseconds.
+pub(crate) fn prepare() {
+    LazyLock::force(&SAME);
+}
+
+/// Whether a character that is not ASCII folds to itself, and so is no invisible one.
+pub(crate) fn is_same(character: char) -> bool {
+    let code = u32::from(character) as usize;
+    SAME.get(code / 64)
+        .is_some_and(|bits| bits >> (code % 64) & 1 == 1)
+}
+
 /// Folds one character that is not ASCII.
 pub(crate) fn fold(character: char) -> Folded {
+    match character {
+        same if is_same(same) => Folded::Same,
+        // The wide forms of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => {
+            let narrow = u32::from(character) - 0xfee0;
+            char::from_u32(narrow).map_or(Folded::Same, Folded::Char)
+        }
+        other => folded(other),
+    }
+}
+
+fn folded(character: char) -> Folded {
     if invisible(character) || is_combining_mark(character) && !indic(character) {
         return Folded::Nothing;
     }

@@ -1,8 +1,8 @@
 //! One pass that undoes what keeps a text from being read: escapes of JSON and C, percent encoding, entities, inline
 //! tags, Markdown's back-slashes, and characters that are not what they seem.
 
-use super::View;
 use super::fold::{Folded, fold};
+use super::{View, is_sign};
 
 /// What is made of an escape sign that was escaped itself, as every text in a text in a text has it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,85 +13,99 @@ pub(super) enum Again {
     Once,
 }
 
-/// The decoded text, or none where nothing would change.
-pub(super) fn decoded(text: &[u8], again: Again) -> Option<View> {
-    let whole = std::str::from_utf8(text).ok()?;
-    // Most texts with a percent sign or an angle bracket ask for nothing: look before memory is taken.
-    let mut at = first_change(whole, 0, again)?;
-    let mut view = View::with_capacity(text.len());
-    let mut kept = 0;
-    loop {
-        keep(&mut view, text, kept, at);
-        let used = change(whole, at, again, Some(&mut view)).unwrap_or(1);
-        kept = at + used;
-        match first_change(whole, kept, again) {
-            Some(next) => at = next,
-            None => break,
+/// What stands in place of some bytes.
+struct Change {
+    /// So many bytes are replaced.
+    used: usize,
+    becomes: Folded,
+}
+
+impl Change {
+    fn to_char(character: char, used: usize) -> Self {
+        Self {
+            used,
+            becomes: match character {
+                ascii if ascii.is_ascii() => Folded::Char(ascii),
+                other => match fold(other) {
+                    Folded::Same => Folded::Char(other),
+                    becomes => becomes,
+                },
+            },
         }
     }
-    keep(&mut view, text, kept, text.len());
-    Some(view)
+
+    fn to_nothing(used: usize) -> Self {
+        Self {
+            used,
+            becomes: Folded::Nothing,
+        }
+    }
 }
 
-fn keep(view: &mut View, text: &[u8], from: usize, to: usize) {
-    let bytes = text.get(from..to).unwrap_or_default();
-    view.text.extend_from_slice(bytes);
-    view.map.0.extend((from..to).map(|at| {
-        (
-            u32::try_from(at).unwrap_or(u32::MAX),
-            u32::try_from(at + 1).unwrap_or(u32::MAX),
-        )
-    }));
+/// Makes the decoded text; false where nothing would change.
+pub(super) fn decode(text: &[u8], again: Again, made: &mut View) -> bool {
+    let Ok(whole) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let mut kept = 0;
+    while let Some((at, change)) = next_change(whole, kept, again) {
+        made.keep(text, kept, at);
+        kept = at + change.used;
+        match change.becomes {
+            Folded::Char(character) => made.put(character, at, kept),
+            Folded::Text(characters) => made.bytes(characters.as_bytes(), at, kept),
+            Folded::Nothing | Folded::Same => {}
+        }
+    }
+    if kept == 0 {
+        return false;
+    }
+    made.keep(text, kept, text.len());
+    true
 }
 
-/// Where the next change begins.
-fn first_change(text: &str, from: usize, again: Again) -> Option<usize> {
+/// The next change, and where it begins.
+fn next_change(text: &str, from: usize, again: Again) -> Option<(usize, Change)> {
     let bytes = text.as_bytes();
     let mut at = from;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' | b'%' | b'&' | b'<' | b'=' => {
-                if change(text, at, again, None).is_some() {
-                    return Some(at);
-                }
-                at += 1;
-            }
-            0x80.. => {
-                if change(text, at, again, None).is_some() {
-                    return Some(at);
-                }
-                at += text
-                    .get(at..)
-                    .and_then(|rest| rest.chars().next())
-                    .map_or(1, char::len_utf8);
-            }
-            _ => at += 1,
+    loop {
+        at += bytes.get(at..)?.iter().position(|byte| is_sign(*byte))?;
+        if let Some(change) = change(text, at, again) {
+            return Some((at, change));
+        }
+        // No byte of a character but its first begins a change.
+        at += 1;
+        while bytes
+            .get(at)
+            .is_some_and(|byte| (0x80..0xc0).contains(byte))
+        {
+            at += 1;
         }
     }
-    None
 }
 
-/// Applies the change that begins at `at`, if there is one, and says how many bytes it takes up.
-fn change(text: &str, at: usize, again: Again, view: Option<&mut View>) -> Option<usize> {
+/// The change that begins at `at`, if there is one.
+fn change(text: &str, at: usize, again: Again) -> Option<Change> {
     let rest = text.get(at..)?;
     if again == Again::Once
         && let Some(layers) = layers(rest)
     {
-        return match layers {
+        return Some(match layers {
             // The last one is met behind them, with what it escapes.
-            Layers::Backslashes(count) => Some(count),
-            Layers::After(sign, count) => one(view, sign, at, 1 + count),
-        };
+            Layers::Backslashes(count) => Change::to_nothing(count),
+            Layers::After(sign, count) => Change::to_char(sign, 1 + count),
+        });
     }
     match rest.as_bytes().first()? {
-        b'\\' => escape(rest, at, view),
-        b'%' => percent(rest, at, view),
-        b'&' => entity(rest, at, view),
-        b'<' => tag(rest),
+        b'\\' => escape(rest),
+        b'%' => percent(rest),
+        b'&' => entity(rest),
+        b'<' => tag(rest).map(Change::to_nothing),
         // Quoted-printable writes the one sign that makes an address so.
-        b'=' if rest.starts_with("=40") => one(view, '@', at, 3),
-        b'=' => None,
-        _ => folded(rest, at, view),
+        b'=' => rest
+            .starts_with("=40")
+            .then(|| Change::to_char('@', "=40".len())),
+        _ => folded(rest),
     }
 }
 
@@ -119,28 +133,18 @@ fn layers(rest: &str) -> Option<Layers> {
     }
 }
 
-fn one(view: Option<&mut View>, character: char, at: usize, used: usize) -> Option<usize> {
-    if let Some(view) = view {
-        match fold(character) {
-            _ if character.is_ascii() => view.put(character, at, at + used),
-            Folded::Same => view.put(character, at, at + used),
-            Folded::Nothing => {}
-            Folded::Char(other) => view.put(other, at, at + used),
-            Folded::Text(text) => view.bytes(text.as_bytes(), at, at + used),
-        }
-    }
-    Some(used)
-}
-
-fn folded(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
+fn folded(rest: &str) -> Option<Change> {
     let character = rest.chars().next()?;
     match fold(character) {
         Folded::Same => None,
-        _ => one(view, character, at, character.len_utf8()),
+        becomes => Some(Change {
+            used: character.len_utf8(),
+            becomes,
+        }),
     }
 }
 
-fn escape(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
+fn escape(rest: &str) -> Option<Change> {
     let bytes = rest.as_bytes();
     let hex = |from: usize, digits: usize| {
         let text = rest.get(from..from + digits)?;
@@ -153,24 +157,20 @@ fn escape(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
             let high = hex(2, 4)?;
             if (0xd800..0xdc00).contains(&high) && rest.get(6..8) == Some("\\u") {
                 let low = hex(8, 4).filter(|low| (0xdc00..0xe000).contains(low))?;
-                return one(
-                    view,
-                    char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?,
-                    at,
-                    12,
-                );
+                let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+                return Some(Change::to_char(char::from_u32(code)?, 12));
             }
-            one(view, char::from_u32(high)?, at, 6)
+            Some(Change::to_char(char::from_u32(high)?, 6))
         }
-        b'x' => one(view, char::from_u32(hex(2, 2)?)?, at, 4),
-        b'n' | b'r' | b't' => one(view, '\n', at, 2),
-        other if other.is_ascii_punctuation() => one(view, char::from(*other), at, 2),
+        b'x' => Some(Change::to_char(char::from_u32(hex(2, 2)?)?, 4)),
+        b'n' | b'r' | b't' => Some(Change::to_char('\n', 2)),
+        other if other.is_ascii_punctuation() => Some(Change::to_char(char::from(*other), 2)),
         _ => None,
     }
 }
 
 /// A run of `%XX` that is UTF-8, one character at a time.
-fn percent(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
+fn percent(rest: &str) -> Option<Change> {
     let byte = |place: usize| {
         let text = rest.get(place * 3..place * 3 + 3)?;
         let digits = text.strip_prefix('%')?;
@@ -187,17 +187,20 @@ fn percent(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
         0xf0..0xf5 => 4,
         _ => return None,
     };
-    let bytes: Vec<u8> = (0..length).map_while(byte).collect();
-    let character = std::str::from_utf8(&bytes)
+    let mut bytes = [0; 4];
+    for (place, slot) in bytes.iter_mut().enumerate().take(length) {
+        *slot = byte(place)?;
+    }
+    let character = std::str::from_utf8(bytes.get(..length)?)
         .ok()
         .and_then(|text| text.chars().next())?;
-    one(view, character, at, 3 * length)
+    Some(Change::to_char(character, 3 * length))
 }
 
 /// Longest entity, name and digits included.
 const ENTITY_BYTES_MAX: usize = 12;
 
-fn entity(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
+fn entity(rest: &str) -> Option<Change> {
     let end = rest
         .bytes()
         .take(ENTITY_BYTES_MAX)
@@ -229,13 +232,13 @@ fn entity(rest: &str, at: usize, view: Option<&mut View>) -> Option<usize> {
             _ => return None,
         },
     };
-    one(view, character, at, end + 1)
+    Some(Change::to_char(character, end + 1))
 }
 
 /// Longest inline tag or comment that is looked through.
 const TAG_BYTES_MAX: usize = 64;
 
-/// Tags that do not break a word, and comments: they show nothing.
+/// The length of a tag that does not break a word, or of a comment: they show nothing.
 fn tag(rest: &str) -> Option<usize> {
     const INLINE: [&str; 20] = [
         "b", "i", "u", "s", "a", "em", "strong", "span", "wbr", "font", "sup", "sub", "mark",
@@ -246,6 +249,9 @@ fn tag(rest: &str) -> Option<usize> {
         let window = bytes.get(..bytes.len().min(TAG_BYTES_MAX))?;
         return memchr::memmem::find(window, b"-->").map(|end| end + 3);
     }
+    bytes
+        .get(1)
+        .filter(|byte| **byte == b'/' || byte.is_ascii_alphabetic())?;
     let end = bytes
         .iter()
         .take(TAG_BYTES_MAX)

@@ -15,6 +15,8 @@ pub struct Params<'a> {
     pub uri: Option<Cow<'a, str>>,
     /// The task, without control characters.
     pub task_id: Option<Cow<'a, str>>,
+    /// The object that asks for a task in place of a result (2025-11-25).
+    pub task: Option<Raw<'a>>,
     /// Where a list goes on; opaque, may be empty.
     pub cursor: Option<Cow<'a, str>>,
     /// The object of arguments; no key of it occurs twice.
@@ -74,6 +76,7 @@ const KEYS: &[&str] = &[
     "_meta",
     "uri",
     "taskId",
+    "task",
     "cursor",
     "ref",
     "inputResponses",
@@ -124,6 +127,7 @@ pub(super) fn read<'a>(
             "name" => params.name = read.label(key)?,
             "uri" => params.uri = read.label(key)?,
             "taskId" => params.task_id = read.label(key)?,
+            "task" => params.task = read.object(key)?,
             "cursor" => params.cursor = read.text(key)?,
             "arguments" => params.arguments = read.arguments(key)?,
             "ref" => params.reference = read.reference(key)?,

@@ -30,7 +30,7 @@ pub struct Identity(Kind);
 
 enum Kind {
     /// Nobody proves anything; `anywhere`, because the operator wrote `insecure: {anonymous: true}`.
-    Anonymous { anywhere: bool },
+    Anonymous { anywhere: bool, caller: Caller },
     /// The configuration has `auth`.
     Known(Box<Known>),
 }
@@ -70,7 +70,8 @@ impl Identity {
         let Some(auth) = &config.auth else {
             let local = config.listen.address.ip().is_loopback();
             let anywhere = config.insecure.anonymous && !local;
-            return Ok(Self(Kind::Anonymous { anywhere }));
+            let caller = Caller::anonymous();
+            return Ok(Self(Kind::Anonymous { anywhere, caller }));
         };
         let known = Known::compile(auth, config, fetcher)?;
         Ok(Self(Kind::Known(Box::new(known))))
@@ -181,7 +182,7 @@ pub async fn identify(
     arriving: &Arriving<'_>,
 ) -> Result<Caller, Unauthenticated> {
     match &identity.0 {
-        Kind::Anonymous { anywhere } => anonymous(*anywhere, arriving.client),
+        Kind::Anonymous { anywhere, caller } => anonymous(*anywhere, caller, arriving.client),
         Kind::Known(known) => {
             let resource = known.resources.at(arriving.server);
             let found = known.identify(resource, arriving).await;
@@ -190,9 +191,9 @@ pub async fn identify(
     }
 }
 
-fn anonymous(anywhere: bool, client: IpAddr) -> Result<Caller, Unauthenticated> {
+fn anonymous(anywhere: bool, caller: &Caller, client: IpAddr) -> Result<Caller, Unauthenticated> {
     if anywhere || client.to_canonical().is_loopback() {
-        Ok(Caller::anonymous())
+        Ok(caller.clone())
     } else {
         Err(Unauthenticated::new(Cause::NotLocal(client), None))
     }
@@ -270,7 +271,11 @@ mod tests {
     #[track_caller]
     fn check(anywhere: bool, client: &str, known: bool) {
         let client: IpAddr = client.parse().unwrap();
-        assert_eq!(anonymous(anywhere, client).is_ok(), known, "{client}");
+        assert_eq!(
+            anonymous(anywhere, &Caller::anonymous(), client).is_ok(),
+            known,
+            "{client}"
+        );
     }
 
     #[test]

@@ -156,6 +156,10 @@ impl Message {
             (Some(Method::Ping), false) => Own::result(id, b""),
             (Some(Method::SetLogLevel), false) => self.set_level(id).await?,
             (Some(Method::Discover), true) => self.discover(id),
+            // Nobody can say which of a server's tasks are the caller's.
+            (Some(Method::TasksList), false) if visit.gateway.identity.is_known() => {
+                return Err(Refusal::TaskList);
+            }
             (Some(Method::TasksList), false) => {
                 let cursor = call.params.cursor.as_deref();
                 tasks::list(visit, id, &Listed::of(call), cursor).await?

@@ -54,6 +54,7 @@ pub(super) fn act<'a>(
     let mut blocked = None;
     let mut edits = Vec::new();
     let mut seen: HashMap<u64, ()> = HashMap::new();
+    let mut code_points = scan.code_points();
     for finding in &scan.findings {
         let value = scan.value(finding);
         if is_exempt(scanner, rules, &scan, finding, value) {
@@ -84,7 +85,7 @@ pub(super) fn act<'a>(
             pointer,
             rule: decision.rule.to_owned(),
             action,
-            span: scan.code_points(finding),
+            span: code_points.of(finding),
             score: finding.score,
             hash,
         };

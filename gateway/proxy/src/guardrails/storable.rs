@@ -53,7 +53,9 @@ impl Storable {
                 let text = message.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?;
                 return Some(text.to_vec());
             }
-            message = self.redacted(&scan);
+            let redacted = self.redacted(&scan);
+            drop(scan);
+            message = redacted;
         }
         None
     }

@@ -14,6 +14,7 @@ use crate::{
     guardrails::{Blocked, Screened},
     policy::Permit,
     routing::{self, Claim, Server, Target},
+    telemetry::metrics::Metrics,
     upstream::{OwnHeaders, Pools, Upstream},
 };
 
@@ -29,6 +30,7 @@ pub struct Decline {
     target: Target,
     own: OwnHeaders,
     revision: Option<HeaderValue>,
+    metrics: Arc<Metrics>,
 }
 
 impl fmt::Debug for Decline {
@@ -53,6 +55,7 @@ impl Decline {
             target: target.clone(),
             own: own.clone(),
             revision: revision.cloned(),
+            metrics: Arc::clone(&gateway.metrics),
         })
     }
 
@@ -68,11 +71,12 @@ impl Decline {
             .tell(&self.pools, &self.target, screened, &self.own);
         let server = self.target.server().name();
         match timeout(TIMEOUT, told).await {
-            Ok(Ok(status)) if status.is_success() => {}
+            Ok(Ok(status)) if status.is_success() => return,
             Ok(Ok(status)) => tracing::warn!(%server, %status, "a server does not hear of a block"),
             Ok(Err(error)) => tracing::warn!(%server, %error, "a server does not hear of a block"),
             Err(_) => tracing::warn!(%server, "a server does not hear of a block in time"),
         }
+        self.metrics.traffic().untold(server);
     }
 }
 
@@ -94,6 +98,7 @@ pub(super) async fn answer(
         .await;
     let Ok(credential) = credential else {
         tracing::warn!(server = %server.name(), "a server does not hear of a block");
+        gateway.metrics.traffic().untold(server.name());
         return;
     };
     let own = OwnHeaders {

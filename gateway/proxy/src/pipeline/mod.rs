@@ -15,6 +15,7 @@ mod request;
 pub mod review;
 mod run;
 mod settle;
+mod tasks;
 mod trail;
 mod usage;
 

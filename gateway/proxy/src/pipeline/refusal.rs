@@ -44,6 +44,12 @@ pub enum Refusal {
     /// A list goes on nowhere: its cursor was altered, has expired, or belongs to somebody else.
     #[error("the cursor is not one of this caller's")]
     Cursor,
+    /// No task of this caller goes by this id.
+    #[error("the task is not one of this caller's")]
+    Task,
+    /// A server's list of tasks does not say whose they are.
+    #[error("a server cannot tell which tasks are the caller's")]
+    TaskList,
     /// None of the servers behind the endpoint has answered.
     #[error("no server has answered: {0}")]
     NoMember(String),
@@ -193,6 +199,12 @@ impl Refusal {
             }
             Self::NoSession => (400, INVALID_REQUEST, self.to_string()),
             Self::Cursor => (200, jsonrpc::INVALID_PARAMS, "unknown cursor".into()),
+            Self::Task => (200, jsonrpc::INVALID_PARAMS, "unknown task".into()),
+            Self::TaskList => (
+                200,
+                jsonrpc::METHOD_NOT_FOUND,
+                "tasks are not listed here".into(),
+            ),
             Self::NoMember(_) => (502, INTERNAL_ERROR, "no MCP server has answered".into()),
             Self::UnknownSession(_) | Self::Failed(Failed::SessionLost { .. }) => {
                 (404, INVALID_REQUEST, "no such session".into())
@@ -268,6 +280,8 @@ impl Refusal {
             Self::Credential(_) | Self::Rejected => Outcome::UpstreamError,
             Self::Denied(_)
             | Self::Unknown(_)
+            | Self::Task
+            | Self::TaskList
             | Self::UnknownSession(_)
             | Self::Host(_)
             | Self::Origin(_) => Outcome::Denied,

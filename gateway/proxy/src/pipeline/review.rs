@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use gantry_mcp::{headers::Era, listing::Unclear};
 
-use super::{Inspection, Refusal, Trail};
+use super::{Inspection, Refusal, Trail, tasks::Tasks};
 use crate::policy::{
     Asked, Permit, View,
     listing::{self, Shown},
@@ -24,6 +24,8 @@ pub struct Review {
     view: Option<View>,
     /// What guardrails look for in it.
     inspection: Option<Inspection>,
+    /// Whose the tasks in it are.
+    tasks: Option<Tasks>,
     /// Under which names the client sees it.
     translation: Option<Translation>,
 }
@@ -105,27 +107,31 @@ impl Review {
         asked: &Asked<'_>,
         era: Option<Era>,
         inspection: Option<Inspection>,
+        tasks: Option<Tasks>,
     ) -> Option<Self> {
         let modern = matches!(era, Some(Era::Modern(_)));
         let due = asked.is_answered_by_lists() || (modern && asked.is_cacheable());
         let view = permit.view().filter(|_| due).cloned();
-        (view.is_some() || inspection.is_some()).then_some(Self {
+        let any = view.is_some() || inspection.is_some() || tasks.is_some();
+        any.then_some(Self {
             view,
             inspection,
+            tasks,
             translation: None,
         })
     }
 
     /// The same with a translation behind it.
     pub fn then(review: Option<Self>, translation: Translation) -> Self {
-        let (view, inspection) = match review {
-            Some(review) => (review.view, review.inspection),
-            None => (None, None),
-        };
+        let before = review.unwrap_or(Self {
+            view: None,
+            inspection: None,
+            tasks: None,
+            translation: None,
+        });
         Self {
-            view,
-            inspection,
             translation: Some(translation),
+            ..before
         }
     }
 
@@ -140,6 +146,7 @@ impl Review {
         Self {
             view: None,
             inspection: Some(Inspection::by(guardrails)),
+            tasks: None,
             translation: None,
         }
     }
@@ -173,11 +180,23 @@ impl Review {
             Reviewed::Replaced(json) => json,
             Reviewed::Dropped => return Ok(seen),
         };
-        Ok(match &self.translation {
-            Some(translation) => (translation.translate)(left)
+        let owned = match &self.tasks {
+            Some(tasks) => tasks
+                .of_server(left)
                 .map_err(Unreviewable::Unclear)?
                 .or(seen),
             None => seen,
+        };
+        let left: &[u8] = match &owned {
+            Reviewed::Kept => json,
+            Reviewed::Replaced(json) => json,
+            Reviewed::Dropped => return Ok(owned),
+        };
+        Ok(match &self.translation {
+            Some(translation) => (translation.translate)(left)
+                .map_err(Unreviewable::Unclear)?
+                .or(owned),
+            None => owned,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use gantry_mcp::{
     frame::{self, Frame},
     headers::{self, Era},
-    method::{Kind, Method},
+    method::Method,
     session,
 };
 
@@ -22,6 +22,7 @@ use super::{
     mirror,
     request::mirrored,
     settle::intend,
+    tasks::{self, Tasks},
     usage::{self, Usage},
 };
 use crate::{
@@ -32,9 +33,6 @@ use crate::{
     routing::{self, Circumstances, SESSION_ID},
     upstream::{Exchange, OwnHeaders, Terms, Verb},
 };
-
-/// What a client declares that takes tasks (SEP-2663).
-const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// A server's answer under way, and how it is to be delivered.
 pub struct Reply {
@@ -124,6 +122,12 @@ pub async fn run(
         .cover(permit.caller(), place, asked.tool())?;
 
     let about = circumstances(call.as_ref(), era, &headers, client);
+    let tasks = Tasks::of(gateway, &permit, server.name());
+    let owned = match (&tasks, &call) {
+        (Some(tasks), Some(frame)) => tasks.of_client(frame, &body)?,
+        _ => None,
+    };
+    let tasks = tasks.filter(|_| about.about_tasks || tasks::may_be_told(asked.method));
     let claim = routing::claim(server, &permit, &gateway.seals, about)?;
 
     let item = call
@@ -144,8 +148,12 @@ pub async fn run(
     trail.admitted(usage);
     trail.passed(Phase::RateLimit);
     let inspection = Inspection::of(gateway, &permit, server.name(), &asked);
-    let carried = trail.carry(&body, call.as_ref());
     let revision = headers.get(headers::PROTOCOL_VERSION).cloned();
+    let (headers, carried) = match owned {
+        Some(owned) => owned.in_place(headers),
+        None => (headers, body.clone()),
+    };
+    let carried = trail.carry(&carried, call.as_ref());
     let screened = screen(
         gateway,
         trail,
@@ -207,7 +215,7 @@ pub async fn run(
     trail.sending();
     let decline = Decline::to(gateway, &target, &own, revision.as_ref());
     let inspection = inspection.map(|inspection| inspection.answered_by(&target, decline));
-    let review = Review::of(&permit, &asked, era, inspection);
+    let review = Review::of(&permit, &asked, era, inspection, tasks);
     let lesson = (asked.method == Method::ToolsList.as_str()).then(|| Lesson::about(&target));
     let original = target
         .mirrored(asked.method, asked.tool(), rand::random())
@@ -297,16 +305,13 @@ fn circumstances<'a>(
 ) -> Circumstances<'a> {
     let call = call.and_then(Frame::call);
     let known = call.and_then(|call| call.known());
-    let declares_tasks = call.and_then(|call| call.params.meta.client_capabilities);
-    let about_tasks = known.is_some_and(|method| method.kind() == Kind::Task)
-        || declares_tasks.is_some_and(|raw| raw.get().contains(TASKS));
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Circumstances {
         client,
         headers,
         in_session: !matches!(era, Some(Era::Modern(_))),
         opens_session: known == Some(Method::Initialize),
-        about_tasks,
+        about_tasks: call.is_some_and(tasks::may_begin_or_name),
         now_s: now.map_or(0, |age| age.as_secs()),
         random: rand::random(),
     }

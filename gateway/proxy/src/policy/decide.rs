@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use super::{
     Rule, Rules,
     asked::{Asked, Object},
     condition::{self, evaluate},
     rules::{Effect, Effects, Rights, RuleSet},
-    table::ServerTable,
+    table::{Found, ServerTable},
     template::Template,
     uri,
     who::{self, Subject},
@@ -122,7 +124,7 @@ impl Deciding<'_> {
         match &self.asked.object {
             Object::Protocol => self.protocol(&self.table.any),
             Object::Task => self.protocol(&self.table.any_tool),
-            Object::Unknown => self.settle(Vec::new(), "", false),
+            Object::Unknown => self.settle(Found::new(), "", false),
             Object::Tool(name) => self.named(Kind::Tool, name),
             Object::Prompt(name) => self.named(Kind::Prompt, name),
             Object::Resource(uri) => {
@@ -134,14 +136,14 @@ impl Deciding<'_> {
     }
 
     fn named(&self, kind: Kind, name: &str) -> Verdict {
-        let mut found = Vec::new();
+        let mut found = Found::new();
         self.table.find(kind, name, &mut found);
         self.settle(found, name, true)
     }
 
     /// The rules in `found` and those for the whole server may allow; beside them, rules against the
     /// method deny. Where the method is all there is, it may be allowed, too.
-    fn settle<'t>(&'t self, mut found: Vec<&'t Effects>, name: &str, by_name: bool) -> Verdict {
+    fn settle<'t>(&'t self, mut found: Found<'t>, name: &str, by_name: bool) -> Verdict {
         found.push(&self.table.all);
         let own = found.len();
         self.table.find(Kind::Method, self.asked.method, &mut found);
@@ -153,7 +155,7 @@ impl Deciding<'_> {
 
     /// What any right at the server opens. Conditions on arguments say nothing about it.
     fn protocol(&self, any: &Effects) -> Verdict {
-        let mut found = vec![any, &self.table.all];
+        let mut found: Found<'_> = smallvec![any, &self.table.all];
         self.table.find(Kind::Method, self.asked.method, &mut found);
         self.first(&found, &found, |rule, effect| match self.facts {
             Facts::Record {

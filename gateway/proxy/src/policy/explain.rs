@@ -45,7 +45,7 @@ impl Policy {
     pub fn explain(&self, caller: &Caller, server: &str, asked: &Asked<'_>) -> Explanation {
         let rules = &self.0;
         let rights = rules.rights(caller);
-        let verdict = match rules.servers.get(server) {
+        let verdict = match rules.tables.at(server) {
             _ if !rules.in_force => None,
             Some(table) => Some(rules.decide(&rights, server, table, asked, &Facts::Call(caller))),
             None => Some(Verdict::Denied(None)),

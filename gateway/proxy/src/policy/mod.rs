@@ -16,6 +16,7 @@ mod json;
 pub mod listing;
 mod replay;
 mod rules;
+mod standing;
 mod table;
 mod template;
 mod uri;
@@ -23,8 +24,8 @@ mod who;
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
 use gantry_mcp::listing::List;
+use moka::sync::Cache;
 
 pub use asked::{Asked, Object};
 pub use explain::{Considered, Explanation};
@@ -38,7 +39,8 @@ use crate::{
 use decide::{Facts, Verdict};
 use listing::Entry;
 use rules::Rights;
-use table::ServerTable;
+use standing::Standing;
+use table::Tables;
 use who::Who;
 
 /// What the record names where nothing is in force.
@@ -56,7 +58,8 @@ struct Rules {
     in_force: bool,
     rules: Vec<Rule>,
     who: Who,
-    servers: HashMap<Box<str>, ServerTable>,
+    tables: Tables,
+    standings: Cache<Rights, Arc<Standing>>,
     open: Arc<str>,
     default: Arc<str>,
 }
@@ -87,20 +90,10 @@ impl Policy {
         in_force: bool,
     ) -> Self {
         let mut who = Who::default();
-        let mut tables: HashMap<Box<str>, ServerTable> = servers
-            .into_iter()
-            .map(|name| (name.into(), ServerTable::default()))
-            .collect();
+        let mut tables = Tables::of(servers);
         for (index, rule) in access.iter().enumerate() {
             who.file(index, rule);
-            for (effect, patterns) in [(Effect::Allow, &rule.allow), (Effect::Deny, &rule.deny)] {
-                for pattern in patterns {
-                    let named = tables
-                        .iter_mut()
-                        .filter(|(name, _)| pattern.server.matches(name));
-                    named.for_each(|(_, table)| table.enter(index, effect, pattern));
-                }
-            }
+            tables.enter(index, rule);
         }
         let rule = |rule: &AccessRule| Rule {
             id: rule.id.as_str().into(),
@@ -110,7 +103,8 @@ impl Policy {
             in_force,
             rules: access.iter().map(rule).collect(),
             who,
-            servers: tables,
+            tables,
+            standings: standing::remembered(),
             open: OPEN.into(),
             default: DEFAULT.into(),
         }))
@@ -152,14 +146,14 @@ impl Permit {
 pub struct View {
     rules: Arc<Rules>,
     server: Arc<str>,
-    rights: Arc<Rights>,
+    standing: Arc<Standing>,
 }
 
 impl View {
     /// Whether a caller of these rights sees this entry of a list, which is whether it may use it:
     /// with some arguments, where conditions ask for those.
     pub fn shows(&self, entry: Entry<'_>) -> bool {
-        let Some(table) = self.rules.servers.get(&*self.server) else {
+        let Some(table) = self.standing.table(&self.rules, &self.server) else {
             return false;
         };
         let (method, object) = match entry {
@@ -175,9 +169,13 @@ impl View {
             object,
             arguments: None,
         };
-        let verdict = self
-            .rules
-            .decide(&self.rights, &self.server, table, &asked, &Facts::Some);
+        let verdict = self.rules.decide(
+            &self.standing.rights,
+            &self.server,
+            table,
+            &asked,
+            &Facts::Some,
+        );
         matches!(verdict, Verdict::Allowed(_))
     }
 }
@@ -210,9 +208,12 @@ pub fn check(
             view: None,
         });
     }
-    let rights = rules.rights(&caller);
-    let verdict = match rules.servers.get(&**server) {
-        Some(table) => rules.decide(&rights, server, table, asked, &Facts::Call(&caller)),
+    let standing = rules.standing(&caller);
+    let verdict = match standing.table(rules, server) {
+        Some(table) => {
+            let facts = Facts::Call(&caller);
+            rules.decide(&standing.rights, server, table, asked, &facts)
+        }
         None => Verdict::Denied(None),
     };
     match verdict {
@@ -221,7 +222,7 @@ pub fn check(
             view: Some(View {
                 rules: Arc::clone(rules),
                 server: Arc::clone(server),
-                rights: Arc::new(rights),
+                standing,
             }),
             caller,
         }),

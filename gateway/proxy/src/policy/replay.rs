@@ -47,7 +47,7 @@ impl Policy {
         if !rules.in_force {
             return Replayed::Allowed(Arc::clone(&rules.open));
         }
-        let Some(table) = rules.servers.get(row.server) else {
+        let Some(table) = rules.tables.at(row.server) else {
             return Replayed::Denied(Arc::clone(&rules.default));
         };
         let (rights, unsure) = self.possible_rights(caller);

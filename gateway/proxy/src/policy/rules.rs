@@ -58,10 +58,10 @@ pub enum Effect {
 }
 
 /// The rules that are about one caller: 64 of them at a time, where there are any.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Rights(Vec<Live>);
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Live {
     word: usize,
     allow: u64,

@@ -1,13 +1,45 @@
 //! What rules say about names: a table for each server and kind of thing.
 
 use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use super::{
     beginnings::Beginnings,
     rules::{Effect, Effects},
     uri,
 };
-use crate::config::{Glob, Kind, Pattern};
+use crate::config::{AccessRule, Glob, Kind, Pattern};
+
+/// The tables of all servers.
+#[derive(Debug)]
+pub(super) struct Tables(HashMap<Box<str>, ServerTable>);
+
+impl Tables {
+    /// Empty ones.
+    pub(super) fn of<'a>(servers: impl IntoIterator<Item = &'a str>) -> Self {
+        let empty = |name: &str| (name.into(), ServerTable::default());
+        Self(servers.into_iter().map(empty).collect())
+    }
+
+    /// Enters everything that the rule at `index` says.
+    pub(super) fn enter(&mut self, index: usize, rule: &AccessRule) {
+        for (effect, patterns) in [(Effect::Allow, &rule.allow), (Effect::Deny, &rule.deny)] {
+            for pattern in patterns {
+                let tables = self.0.iter_mut();
+                let named = tables.filter(|(name, _)| pattern.server.matches(name));
+                named.for_each(|(_, table)| table.enter(index, effect, pattern));
+            }
+        }
+    }
+
+    pub(super) fn at(&self, server: &str) -> Option<&ServerTable> {
+        self.0.get(server)
+    }
+
+    pub(super) fn servers(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+}
 
 /// Everything that rules say about one server.
 #[derive(Debug, Default)]
@@ -26,7 +58,7 @@ pub(super) struct ServerTable {
 
 impl ServerTable {
     /// Enters what `rule` does to the things that `pattern` names here.
-    pub(super) fn enter(&mut self, rule: usize, effect: Effect, pattern: &Pattern) {
+    fn enter(&mut self, rule: usize, effect: Effect, pattern: &Pattern) {
         if effect == Effect::Allow {
             self.any.add(effect, rule);
         }
@@ -51,7 +83,7 @@ impl ServerTable {
     }
 
     /// All entries that stand for this name.
-    pub(super) fn find<'a>(&'a self, kind: Kind, name: &str, found: &mut Vec<&'a Effects>) {
+    pub(super) fn find<'a>(&'a self, kind: Kind, name: &str, found: &mut Found<'a>) {
         self.names(kind).find(name, found);
     }
 
@@ -73,6 +105,9 @@ impl ServerTable {
         }
     }
 }
+
+/// Entries that stand for one name. Most names are in few.
+pub(super) type Found<'a> = SmallVec<[&'a Effects; 8]>;
 
 /// What rules say about the names of one kind: whole names by hash, globs by what they begin with.
 #[derive(Debug, Default)]
@@ -98,7 +133,7 @@ impl Names {
         }
     }
 
-    fn find<'a>(&'a self, name: &str, found: &mut Vec<&'a Effects>) {
+    fn find<'a>(&'a self, name: &str, found: &mut Found<'a>) {
         found.extend(self.whole.get(name));
         self.globs.find(name, |(glob, effects)| {
             if glob.matches(name) {

@@ -11,9 +11,11 @@ use http::HeaderValue;
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hkdf::{HKDF_SHA256, Salt},
+    hmac,
 };
 use sha2::{Digest, Sha256};
 use std::time::Duration;
+use subtle::ConstantTimeEq as _;
 
 /// The longest id of a server that is sealed; the sealed one fits into the header then.
 const SERVER_ID_BYTES_MAX: usize = 1024;
@@ -23,6 +25,10 @@ const LAYOUT: u8 = 1;
 
 /// Of what is sealed that is no session of a server.
 const CONTENT_LAYOUT: u8 = 2;
+
+/// Of a tag; what is before it, is the content.
+const TAG_BYTES: usize = 16;
+const TAG_MARK: char = '.';
 
 /// One session, as its sealed id describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +61,15 @@ impl Binding {
 
 /// The keys of one configuration.
 pub struct Seals {
-    /// The first one seals, all open.
-    keys: Vec<LessSafeKey>,
+    /// The first one seals and tags, all open and recognise.
+    keys: Vec<Keys>,
     lifetime: Duration,
+}
+
+/// What is derived from one secret.
+struct Keys {
+    seal: LessSafeKey,
+    tag: hmac::Key,
 }
 
 impl std::fmt::Debug for Seals {
@@ -102,7 +114,7 @@ impl Seals {
             text.extend(part.as_bytes());
         }
         text.extend(id);
-        let key = self.keys.first()?;
+        let key = &self.keys.first()?.seal;
         let sealing = Nonce::assume_unique_for_key(nonce);
         key.seal_in_place_append_tag(sealing, Aad::from(binding.0), &mut text)
             .ok()?;
@@ -121,7 +133,7 @@ impl Seals {
         let mut text = vec![CONTENT_LAYOUT];
         text.extend(now_s.to_le_bytes());
         text.extend(content);
-        let key = self.keys.first()?;
+        let key = &self.keys.first()?.seal;
         let sealing = Nonce::assume_unique_for_key(nonce);
         key.seal_in_place_append_tag(sealing, Aad::from(binding.0), &mut text)
             .ok()?;
@@ -135,6 +147,24 @@ impl Seals {
         let (made_s, content) = rest.split_first_chunk()?;
         let age_s = now_s.saturating_sub(u64::from_le_bytes(*made_s));
         (age_s <= self.lifetime.as_secs()).then(|| content.to_vec())
+    }
+
+    /// `content` with a tag behind it (HMAC-SHA-256, 128 bits in Base64) that only it has, and only
+    /// under this binding: always the same one, for as long as the first key is. `None` without keys.
+    pub fn tagged(&self, binding: Binding, content: &str) -> Option<String> {
+        let tag = tag(&self.keys.first()?.tag, binding, content);
+        Some(format!(
+            "{content}{TAG_MARK}{}",
+            URL_SAFE_NO_PAD.encode(tag)
+        ))
+    }
+
+    /// The content that [`Seals::tagged`] was given under this binding.
+    pub fn recognise<'a>(&self, binding: Binding, tagged: &'a str) -> Option<&'a str> {
+        let (content, given) = tagged.rsplit_once(TAG_MARK)?;
+        let given = URL_SAFE_NO_PAD.decode(given).ok()?;
+        let is_own = |keys: &Keys| tag(&keys.tag, binding, content).ct_eq(&given).into();
+        self.keys.iter().any(is_own).then_some(content)
     }
 
     /// Opens an id that a client presents at `now_s`.
@@ -166,18 +196,35 @@ impl Seals {
         let text = self.keys.iter().find_map(|key| {
             let nonce = Nonce::assume_unique_for_key(*nonce);
             let mut text = sealed.to_vec();
-            let opened = key.open_in_place(nonce, Aad::from(binding.0), &mut text);
+            let opened = key
+                .seal
+                .open_in_place(nonce, Aad::from(binding.0), &mut text);
             opened.ok().map(|text| text.to_vec())
         });
         text.ok_or(UnknownSession)
     }
 }
 
-fn derive(secret: &[u8]) -> Option<LessSafeKey> {
+fn derive(secret: &[u8]) -> Option<Keys> {
     let salt = Salt::new(HKDF_SHA256, b"gantry session ids");
     let extracted = salt.extract(secret);
     let key = extracted.expand(&[b"seal"], &AES_256_GCM).ok()?;
-    Some(LessSafeKey::new(UnboundKey::from(key)))
+    let tag = extracted.expand(&[b"tag"], hmac::HMAC_SHA256).ok()?;
+    Some(Keys {
+        seal: LessSafeKey::new(UnboundKey::from(key)),
+        tag: tag.into(),
+    })
+}
+
+fn tag(key: &hmac::Key, binding: Binding, content: &str) -> [u8; TAG_BYTES] {
+    let mut signing = hmac::Context::with_key(key);
+    signing.update(&binding.0);
+    signing.update(content.as_bytes());
+    let whole = signing.sign();
+    let mut tag = [0; TAG_BYTES];
+    let bytes = tag.iter_mut().zip(whole.as_ref());
+    bytes.for_each(|(byte, of_whole)| *byte = *of_whole);
+    tag
 }
 
 /// Reads what was sealed; the moment at which the session was opened comes with it.
@@ -239,6 +286,30 @@ mod tests {
             assert_eq!(seals.open(other, &id, NOW_S), Err(UnknownSession));
         }
         assert_eq!(seals.open(own, &id, NOW_S + 3601), Err(UnknownSession));
+    }
+
+    #[test]
+    fn a_tag_is_for_one_text_under_one_binding() {
+        let seals = seals(&["first"]);
+        let own = Binding::new("orders", "ada", None);
+        let tagged = seals.tagged(own, "task.1").unwrap();
+        assert_eq!(seals.tagged(own, "task.1").unwrap(), tagged);
+        assert_eq!(seals.recognise(own, &tagged), Some("task.1"));
+        let eve = Binding::new("orders", "eve", None);
+        assert_eq!(seals.recognise(eve, &tagged), None);
+        let other = tagged.replace("task.1", "task.2");
+        for forged in [
+            &*other,
+            "task.1",
+            "task.1.",
+            "",
+            &tagged[..tagged.len() - 1],
+        ] {
+            assert_eq!(seals.recognise(own, forged), None, "{forged}");
+        }
+        let secrets = ["second", "first"].map(str::as_bytes);
+        let rotated = Seals::new(secrets, Duration::from_secs(60));
+        assert_eq!(rotated.recognise(own, &tagged), Some("task.1"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub enum Family {
     GuardrailScan,
     GuardrailScannedBytes,
     GuardrailDegraded,
+    GuardrailUntold,
     VersionRequests,
     Spans,
     AuditRecords,
@@ -58,7 +59,7 @@ pub enum Family {
 
 impl Family {
     /// Every family of the gateway's own. The `process_*` families come from the system.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::ServerDuration,
         Self::ClientDuration,
         Self::Requests,
@@ -83,6 +84,7 @@ impl Family {
         Self::GuardrailScan,
         Self::GuardrailScannedBytes,
         Self::GuardrailDegraded,
+        Self::GuardrailUntold,
         Self::VersionRequests,
         Self::Spans,
         Self::AuditRecords,
@@ -145,6 +147,7 @@ impl Family {
             Self::GuardrailScan => ("mcp_gateway_guardrail_scan_seconds", "Time that the guardrails took of an operation."),
             Self::GuardrailScannedBytes => ("mcp_gateway_guardrail_scanned_bytes_total", "Bytes of bodies that the guardrails looked at."),
             Self::GuardrailDegraded => ("mcp_gateway_guardrail_degraded_total", "Operations with a message that could not be scanned, or that a classifier did not answer for."),
+            Self::GuardrailUntold => ("mcp_gateway_guardrail_untold_total", "Blocked requests of servers, or blocked answers to them, of which the server could not be told."),
             Self::VersionRequests => ("mcp_gateway_version_requests_total", "MCP operations by the server's version that took them, and how they ended."),
             Self::Spans => ("mcp_gateway_spans_total", "Spans that were exported, or dropped because the collector did not take them."),
             Self::AuditRecords => ("mcp_gateway_audit_records_total", "Audit records that reached a stage; dropped and refused ones are not in the trail."),

@@ -15,7 +15,7 @@ use crate::{
 const ANSWER: &[u8] =
     br#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete"}}"#;
 
-fn digest(key: &str) -> String {
+pub(crate) fn digest(key: &str) -> String {
     let digest = Sha256::digest(key);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -34,6 +34,7 @@ mod redis;
 mod rest;
 mod stdio;
 mod streams;
+mod tasks;
 mod tokens;
 mod torture;
 mod traces;

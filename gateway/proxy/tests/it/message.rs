@@ -27,6 +27,18 @@ pub(crate) fn post(url: &str) -> RequestBuilder {
         .header("accept", "application/json, text/event-stream")
 }
 
+/// A modern request with its headers.
+pub(crate) fn modern(url: &str, method: &str, name: Option<&str>, params: Value) -> RequestBuilder {
+    let request = post(url)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", method);
+    let request = match name {
+        Some(name) => request.header("mcp-name", name),
+        None => request,
+    };
+    request.body(modern_body(&json!(1), method, params).to_string())
+}
+
 /// A modern call of a tool on a connection of its own, ready to be sent.
 pub(crate) fn tool_call(url: &str, id: &Value, tool: &str, arguments: Value) -> RequestBuilder {
     tool_call_of(&client(), url, id, tool, arguments)

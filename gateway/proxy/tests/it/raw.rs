@@ -19,6 +19,9 @@ pub(crate) enum Step {
     Hang,
 }
 
+/// What a server does about a request.
+type Steps = dyn Fn(&[u8]) -> Vec<Step> + Send + Sync;
+
 /// A scripted server; it ends with its handle.
 pub(crate) struct Raw {
     pub(crate) url: String,
@@ -30,6 +33,14 @@ pub(crate) struct Raw {
 impl Raw {
     /// Answers every request with the same steps.
     pub(crate) async fn start(steps: Vec<Step>) -> Self {
+        Self::deciding(move |_| steps.clone()).await
+    }
+
+    /// Answers each request with the steps for it.
+    pub(crate) async fn deciding(
+        steps: impl Fn(&[u8]) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        let steps: Arc<Steps> = Arc::new(steps);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -39,7 +50,7 @@ impl Raw {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(
                     stream,
-                    steps.clone(),
+                    Arc::clone(&steps),
                     Arc::clone(&log),
                     Arc::clone(&close),
                 ));
@@ -115,17 +126,18 @@ impl Drop for Raw {
 
 async fn serve(
     mut stream: TcpStream,
-    steps: Vec<Step>,
+    steps: Arc<Steps>,
     log: Arc<Mutex<Vec<Vec<u8>>>>,
     closing: Arc<Notify>,
 ) {
     stream.set_nodelay(true).unwrap();
     while let Some(request) = read_request(&mut stream).await {
+        let steps = steps(&request);
         log.lock().unwrap().push(request);
-        for step in &steps {
+        for step in steps {
             match step {
                 Step::Send(bytes) => {
-                    if stream.write_all(bytes).await.is_err() {
+                    if stream.write_all(&bytes).await.is_err() {
                         return;
                     }
                     // Each step is its own packet, as far as that can be had.

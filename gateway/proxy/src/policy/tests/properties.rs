@@ -226,6 +226,14 @@ proptest! {
                         prop_assert_eq!(decided(n), plain, "{} {} {}", who, name, n);
                     }
                 }
+                // An explanation reads the tables of all rules, a decision those of the caller's.
+                for n in [0, 1, 2] {
+                    let body = asked(kind, name, n);
+                    let frame = frame::parse(body.as_bytes(), &Bounds::default()).unwrap();
+                    let explained = policy.explain(&caller, server, &Asked::read(Some(&frame), "POST"));
+                    let sign = if explained.allowed { '+' } else { '-' };
+                    prop_assert_eq!(decided(n), format!("{sign}{}", explained.rule));
+                }
                 // Conditions on arguments are met by 1, whatever the rule does.
                 let callable = decided(1).starts_with('+');
                 prop_assert_eq!(shown.contains(element), callable, "{} {:?} {}", who, kind, name);

@@ -394,6 +394,7 @@ fn every_family_is_on_the_page() {
     traffic.withdrawn("orders", "v2", true);
     traffic.mirrored("orders", "alike");
     traffic.left_out("orders", "timeout");
+    traffic.untold("orders");
     metrics.limited("agent,tool", "calls");
     metrics.spent(&SPENT);
     let page = metrics.render(&stats());

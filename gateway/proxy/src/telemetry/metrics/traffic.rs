@@ -18,6 +18,7 @@ pub struct Traffic {
     canary_withdrawn: IntGaugeVec,
     mirrored: IntCounterVec,
     left_out: IntCounterVec,
+    untold: IntCounterVec,
 }
 
 impl Traffic {
@@ -35,6 +36,7 @@ impl Traffic {
             canary_withdrawn: gauges(Family::CanaryWithdrawn, &[SERVER, VERSION]),
             mirrored: counters(Family::Mirrored, &[SERVER, REASON]),
             left_out: counters(Family::LeftOut, &[SERVER, REASON]),
+            untold: counters(Family::GuardrailUntold, &[SERVER]),
         }
     }
 
@@ -86,6 +88,11 @@ impl Traffic {
     /// A server's part is missing in an answer that was put together of several.
     pub fn left_out(&self, server: &str, reason: &'static str) {
         self.left_out.with_label_values(&[server, reason]).inc();
+    }
+
+    /// A server waits for an answer that was blocked, and could not be told.
+    pub fn untold(&self, server: &str) {
+        self.untold.with_label_values(&[server]).inc();
     }
 
     /// A copied call was answered, alike or not.

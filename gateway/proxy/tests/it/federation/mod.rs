@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     gateway::Gateway,
-    message::{MODERN, modern_body, post},
+    message::{modern, post},
     process::Process,
 };
 
@@ -39,18 +39,6 @@ fn configured(servers: &[(&str, &Process)], audit: &str, rest: &str) -> Gateway 
         "servers:\n{}\n{rest}\n{audit}",
         servers.join("\n")
     ))
-}
-
-/// A modern request with its headers.
-fn modern(url: &str, method: &str, name: Option<&str>, params: Value) -> reqwest::RequestBuilder {
-    let request = post(url)
-        .header("mcp-protocol-version", MODERN)
-        .header("mcp-method", method);
-    let request = match name {
-        Some(name) => request.header("mcp-name", name),
-        None => request,
-    };
-    request.body(modern_body(&json!(1), method, params).to_string())
 }
 
 /// A list as a modern client gets it: its headers and its result.

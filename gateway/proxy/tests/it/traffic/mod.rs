@@ -1,6 +1,7 @@
 //! Where calls go: versions, sessions, failures, changes.
 
 mod failover;
+mod http2;
 mod load;
 mod protection;
 mod reload;

@@ -1,17 +1,19 @@
 //! Guardrails: what passes, what is rewritten, what is stopped, and what is written down about it.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+mod sample;
+mod told;
+
+use std::{process::Command, time::Duration};
 
 use gantry_loadtest::fixture as server;
 use serde_json::{Value, json};
 
 use crate::{
-    gateway::{Gateway, Store, client, fixture},
+    gateway::{Gateway, Store, client},
     message::{answer_of, modern_body, post, tool_call},
-    peer::{changing_server, python},
+    peer::changing_server,
     process::free_address,
     raw::Raw,
-    traffic::Session,
 };
 
 fn before(url: &str, guardrails: &str) -> Gateway {
@@ -204,98 +206,6 @@ async fn a_definition_that_changed_after_its_approval_is_hidden_and_not_called()
     drop(poisoned);
 }
 
-/// A call in a session of 2025-11-25 whose tool asks the client; the whole answer to it.
-async fn asking_call(session: &Session, tool: &str, arguments: Value) -> String {
-    let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call",
-        "params": {"name": tool, "arguments": arguments}});
-    let answer = session.message(&call).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let whole = tokio::time::timeout(Duration::from_secs(20), answer.text());
-    whole.await.expect("nobody waits").unwrap()
-}
-
-#[tokio::test]
-async fn a_server_whose_question_is_blocked_is_told() {
-    // Sessions live on one of two endpoints: only that one may be told.
-    let fixtures = [fixture(), fixture()];
-    let urls = fixtures
-        .each_ref()
-        .map(|one| format!("'http://{}/mcp'", one.address));
-    let rule = "rules: [{name: no-mail, kinds: [EMAIL], action: block, direction: response}]";
-    let gateway = Gateway::start(&format!(
-        "servers: {{server: {{urls: [{}]}}}}\naudit: {{gateway: test, spool: {{dir: SPOOL}}}}\nguardrails: {{{rule}}}",
-        urls.join(", ")
-    ));
-    for (tool, argument) in [("test_sampling", "prompt"), ("test_elicitation", "message")] {
-        for _ in 0..2 {
-            let session = Session::open_with(
-                &gateway.url("server"),
-                json!({"sampling": {}, "elicitation": {}}),
-            )
-            .await;
-            let asked = json!({argument: "write to jane@example.org"});
-            let text = asking_call(&session, tool, asked).await;
-            let answer = answer_of(&json!(7), &text);
-            assert_eq!(answer["result"]["isError"], true, "{text}");
-            let said = text_of(&answer);
-            assert!(
-                said.contains("[blocked by policy: the request holds EMAIL (rule no-mail)]"),
-                "{said}"
-            );
-            assert!(
-                !text.contains("jane") && !text.contains("createMessage"),
-                "{text}"
-            );
-        }
-    }
-    assert!(
-        !gateway.log().contains("does not hear"),
-        "{}",
-        gateway.log()
-    );
-}
-
-#[tokio::test]
-async fn a_server_is_told_when_the_answer_to_its_question_is_blocked() {
-    let server = fixture();
-    let rule = "rules: [{name: no-mail, kinds: [EMAIL], action: block, direction: request}]";
-    let gateway = before(
-        &format!("http://{}/mcp", server.address),
-        &format!("{{{rule}}}"),
-    );
-    let session = Session::open_with(&gateway.url("server"), json!({"sampling": {}})).await;
-    let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call",
-        "params": {"name": "test_sampling", "arguments": {"prompt": "who?"}}});
-    let mut answer = session.message(&call).send().await.unwrap();
-    let mut text = String::new();
-    let mut told = false;
-    let reading = async {
-        while let Some(piece) = answer.chunk().await.unwrap() {
-            text.push_str(std::str::from_utf8(&piece).unwrap());
-            let asked = text
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data:")?).ok())
-                .find(|message| message["method"] == "sampling/createMessage");
-            if let Some(asked) = asked.filter(|_| !told) {
-                told = true;
-                let says = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"role": "assistant",
-                    "model": "m", "content": {"type": "text", "text": "jane@example.org"}}});
-                let refused = session.message(&says).send().await.unwrap();
-                assert_eq!(refused.status(), 403);
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), reading)
-        .await
-        .expect("nobody waits");
-    let said = answer_of(&json!(7), &text);
-    assert!(
-        text_of(&said).contains("[blocked by policy: the answer holds EMAIL (rule no-mail)]"),
-        "{text}"
-    );
-    assert!(!text.contains("jane"), "{text}");
-}
-
 #[tokio::test]
 async fn a_number_stays_one_where_a_schema_asks_for_it() {
     let port = free_address().port();
@@ -387,133 +297,6 @@ async fn a_classifier_is_asked_once_about_a_text_and_its_word_counts() {
     other.send().await.unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 3);
     serving.abort();
-}
-
-/// The figures that must be reached on the sample: `tests/guard/score.py` explains itself.
-#[track_caller]
-fn reaches(report: &Value) {
-    let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64).unwrap();
-    assert_eq!(report["invalid_json"], 0, "{report}");
-    assert_eq!(report["structure_changed"], 0, "{report}");
-    assert_eq!(report["id_or_method_changed"], 0, "{report}");
-    assert!(number("/f1") >= 0.95, "{report}");
-    assert!(number("/precision") >= 0.98, "{report}");
-    assert!(number("/leak_rate") <= 0.03, "{report}");
-    assert!(number("/hard_negative/rate") <= 0.01, "{report}");
-    assert!(number("/evasion_macro") >= 0.90, "{report}");
-}
-
-fn sample(folder: &std::path::Path) -> (PathBuf, PathBuf) {
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/guard");
-    let corpus = folder.join("messages.jsonl");
-    let unpack = "import lzma, sys; open(sys.argv[2], 'wb').write(lzma.open(sys.argv[1]).read())";
-    let done = Command::new(python())
-        .args(["-c", unpack])
-        .arg(source.join("messages.jsonl.xz"))
-        .arg(&corpus)
-        .status();
-    assert!(done.unwrap().success());
-    (source.join("score.py"), corpus)
-}
-
-/// The messages of the sample that may be sent in one era. A request that claims the other one, or
-/// none where one is due, is refused for that whatever it holds; it is scored in its own era.
-fn of_era(corpus: &std::path::Path, modern: bool) -> PathBuf {
-    let text = std::fs::read_to_string(corpus).unwrap();
-    let fits = |line: &&str| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        let wire: Value = serde_json::from_str(row["wire"].as_str().unwrap()).unwrap();
-        let claim = &wire["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];
-        row["direction"] != "request" || claim.is_string() == modern
-    };
-    let kept: Vec<&str> = text.lines().filter(fits).collect();
-    assert!(kept.len() > 100, "{}", kept.len());
-    let path = corpus.with_file_name("era.jsonl");
-    std::fs::write(&path, kept.join("\n") + "\n").unwrap();
-    path
-}
-
-#[test]
-fn the_sample_is_scored_through_gantry_scan() {
-    let folder = tempfile::tempdir().unwrap();
-    let (scorer, corpus) = sample(folder.path());
-    let report = folder.path().join("report.json");
-    let command = format!("{} scan", env!("CARGO_BIN_EXE_gantry"));
-    let done = Command::new(python())
-        .arg(scorer)
-        .arg("--corpus")
-        .arg(corpus)
-        .args(["--cmd", &command])
-        .arg("--report")
-        .arg(&report)
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    reaches(&report);
-    assert!(
-        report
-            .pointer("/injection/ALL_injection/tpr")
-            .and_then(Value::as_f64)
-            .unwrap()
-            >= 0.3,
-        "{report}"
-    );
-    assert!(
-        report
-            .pointer("/injection/ALL_poison/tpr")
-            .and_then(Value::as_f64)
-            .unwrap()
-            >= 0.9,
-        "{report}"
-    );
-}
-
-#[test]
-fn the_sample_is_scored_through_a_gateway_in_every_form() {
-    let folder = tempfile::tempdir().unwrap();
-    let (scorer, corpus) = sample(folder.path());
-    for form in [
-        &[][..],
-        &["--sse"],
-        &["--protocol", "2025-11-25", "--legacy-init"],
-    ] {
-        let corpus = of_era(&corpus, !form.contains(&"--legacy-init"));
-        let upstream = free_address();
-        let gateway = before(
-            &format!("http://{upstream}/mcp"),
-            "{pii: redact, secrets: redact, hidden-text: monitor, injection: monitor}",
-        );
-        let report = folder.path().join("report.json");
-        let mut command = Command::new(python());
-        command
-            .arg(&scorer)
-            .arg("--corpus")
-            .arg(&corpus)
-            .arg("--report")
-            .arg(&report);
-        command
-            .args([
-                "--gateway",
-                &gateway.url("server"),
-                "--upstream-port",
-                &upstream.port().to_string(),
-            ])
-            .args(form);
-        let done = command.output().unwrap();
-        assert!(
-            done.status.success(),
-            "{form:?} {}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-        let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-        assert_eq!(report["transport_errors"], 0, "{form:?}");
-        reaches(&report);
-    }
 }
 
 #[tokio::test]

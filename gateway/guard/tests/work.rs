@@ -1,0 +1,242 @@
+//! No message is slow: work grows with the length of a message and with nothing else, and whoever waits is asked all
+//! the while whether to go on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so by panicking"
+)]
+
+use std::{cell::Cell, sync::LazyLock};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use gantry_guard::{Custom, Limits, ScanError, Scanner, Wanted};
+
+static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
+    let custom = Custom {
+        name: "ticket".to_owned(),
+        expression: "T-[0-9]+".to_owned(),
+        caseless: false,
+    };
+    Scanner::compile(&[custom], Limits::default(), Wanted::default()).unwrap()
+});
+
+/// Steps between two questions.
+const STEPS: usize = 1 << 16;
+
+/// Texts that make the most of what a scan does, each of about that many bytes.
+fn worst(bytes: usize) -> Vec<(&'static str, String)> {
+    let many = |text: &str| text.repeat(bytes / text.len());
+    let noise: String = (0..bytes as u64)
+        .map(|at| char::from(b' ' + (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as u8 % 94))
+        .collect();
+    let readable = "some text that reads, with jane@example.org in it; ";
+    let encoded = STANDARD.encode(readable.repeat(bytes * 3 / 4 / readable.len()));
+    let twice = STANDARD.encode(STANDARD.encode(readable.repeat(bytes * 9 / 16 / readable.len())));
+    vec![
+        ("digits", many("1")),
+        ("single digits", many("1 2 3 4 5 6 ")),
+        ("pairs", many("12 34 56 78 ")),
+        (
+            "pairs near a word",
+            format!("passport {}", many("12 34 56 78 ")),
+        ),
+        ("threes", many("123-456-789-")),
+        ("cards", many("4111-1111-1111-1112 ")),
+        ("cards near words", many("card 4111-1111-1111-1111 ")),
+        ("letters and digits", many("A1 B2 C3 D4 ")),
+        (
+            "a row of words",
+            format!("iban,card\n{}\n", many("4111 1111 1111 1112,")),
+        ),
+        (
+            "a table",
+            format!(
+                "card;iban\n{}",
+                many("4111111111111112;DE89370400440532013001\n")
+            ),
+        ),
+        ("quoted cells", many("\"4111111111111112\",'12345678',\n")),
+        (
+            "values",
+            format!(
+                "insert into t (ssn, card) values ({})",
+                many("4111111111111112, ")
+            ),
+        ),
+        (
+            "phone numbers",
+            format!("phone {}", many("044 668 18 00, ")),
+        ),
+        ("underscores", format!("phone {}", many("1_2_3_4_"))),
+        ("country codes", many("+41 44 668 18 00 ")),
+        ("dates", format!("born {}", many("12.03.1987 1987-03-12 "))),
+        (
+            "coordinates",
+            format!("latitude {}", many("47.37689, 8.54169 ")),
+        ),
+        ("at signs", many("@a.b")),
+        ("addresses", many("a@b.cd@e.fg")),
+        ("colons", many("1:2:3:")),
+        ("versions of addresses", many("fe80::1 ")),
+        ("dots", many("1.1.1.1.")),
+        ("hardware", many("aa-bb-cc-dd-ee-")),
+        ("wallets", many("1A bc1q 0x1 ")),
+        ("keywords", many("token=abc ")),
+        ("keywords in values", many("token=")),
+        ("secrets by name", many("secret=a1b2c3d4e5f6g7h8i9 ")),
+        ("tokens", many("ops_eyJ")),
+        ("prefixes", many("glpat-")),
+        ("armour", many("-----BEGIN PRIVATE KEY-----")),
+        ("signed tokens", many("eyJ.eyJ")),
+        ("schemes", many("a://b:c@d ")),
+        ("escapes", many("\\u0041%41&#65;")),
+        ("escaped escapes", many("%2525252541")),
+        ("backslashes", many("\\")),
+        ("brackets", many("<")),
+        ("ampersands", many("&amp;amp;")),
+        ("hidden", many("a\u{200b}\u{200b}")),
+        ("wide", many("\u{ff11}\u{ff12}")),
+        ("hexadecimal", many("0123456789abcdef")),
+        ("base64", encoded.clone()),
+        ("base64 behind an escape", format!("%41 {encoded}")),
+        ("base64 twice, behind an escape", format!("%41 {twice}")),
+        ("lines of base64", many("U29tZSB0ZXh0IHRoYXQgcmVhZHM=\n")),
+        ("phrases", many("ignore all the previous of your ")),
+        ("verbs", many("send reveal show when before ")),
+        ("customs", many("T-1")),
+        ("noise", noise),
+    ]
+}
+
+/// How often it is asked whether to go on.
+fn asked(message: &[u8]) -> usize {
+    let asked = Cell::new(0);
+    let go_on = || {
+        asked.set(asked.get() + 1);
+        true
+    };
+    // What is beyond a limit ends before.
+    let _ = SCANNER.scan_while(message, &go_on);
+    asked.get()
+}
+
+fn message(text: &str) -> Vec<u8> {
+    serde_json::to_vec(
+        &serde_json::json!({"result": {"content": [{"type": "text", "text": text}]}}),
+    )
+    .unwrap()
+}
+
+#[test]
+fn work_grows_as_a_text_does() {
+    const BYTES: usize = 200_000;
+    for ((name, text), (_, twice)) in worst(BYTES).iter().zip(worst(2 * BYTES)) {
+        let (once, twice) = (asked(&message(text)), asked(&message(&twice)));
+        assert!(twice <= 2 * once + 2, "{name}: {once}, {twice}");
+        let steps = once * STEPS / BYTES;
+        assert!(steps < 200, "{name}: {steps} steps a byte");
+    }
+}
+
+#[test]
+fn a_scan_is_asked_about_wherever_its_work_is() {
+    for (name, text) in worst(400_000) {
+        let message = message(&text);
+        let all = asked(&message);
+        for last in [2, all / 2, all]
+            .into_iter()
+            .filter(|last| (2..=all).contains(last))
+        {
+            let asked = Cell::new(0);
+            let go_on = || {
+                asked.set(asked.get() + 1);
+                asked.get() < last
+            };
+            let ended = SCANNER.scan_while(&message, &go_on);
+            assert_eq!(
+                ended.unwrap_err(),
+                ScanError::Time,
+                "{name}: {last} of {all}"
+            );
+            assert_eq!(asked.get(), last, "{name}");
+        }
+        assert!(all > 2, "{name}: asked {all} times");
+    }
+}
+
+#[test]
+fn names_are_not_repeated_without_end() {
+    let long = "n".repeat(17 << 10);
+    let half = "n".repeat(9 << 10);
+    for (message, fits) in [
+        (format!(r#"{{"{half}":["jane@example.org"]}}"#), true),
+        (format!(r#"{{"{long}":["jane@example.org"]}}"#), false),
+        (
+            format!(r#"{{"{half}":{{"{half}":"jane@example.org"}}}}"#),
+            false,
+        ),
+        (
+            format!(r#"[{{"{half}":1}},{{"{half}":"jane@example.org"}}]"#),
+            true,
+        ),
+    ] {
+        let scan = SCANNER.scan(message.as_bytes());
+        assert_eq!(scan.is_ok(), fits);
+        if !fits {
+            assert_eq!(scan.unwrap_err(), ScanError::Limit("bytes of names"));
+        }
+    }
+}
+
+#[test]
+fn what_is_found_without_end_is_refused() {
+    for text in ["a@b.cd ", "T-1 ", "token=a1b2c3d4e5f6g7h8i9 "] {
+        let message = message(&text.repeat(100_001));
+        let refused = SCANNER.scan(&message).unwrap_err();
+        assert_eq!(refused, ScanError::Limit("findings"), "{text}");
+    }
+}
+
+#[test]
+fn every_match_of_an_own_pattern_is_found_once() {
+    let text = "T-1 and T-123, T-4567T-8; ".repeat(2_000);
+    let message = message(&text);
+    let scan = SCANNER.scan(&message).unwrap();
+    let found: Vec<_> = scan
+        .findings
+        .iter()
+        .filter(|finding| SCANNER.name(finding.what) == "ticket")
+        .map(|finding| String::from_utf8_lossy(scan.value(finding)).into_owned())
+        .collect();
+    assert_eq!(found, ["T-1", "T-123", "T-4567", "T-8"].repeat(2_000));
+}
+
+#[test]
+fn numbers_and_containers_without_end_are_refused() {
+    let numbers = format!("[{}1]", "1,".repeat(1_000_000));
+    assert_eq!(
+        SCANNER.scan(numbers.as_bytes()).unwrap_err(),
+        ScanError::Limit("strings")
+    );
+    let containers = format!("[{}[]]", "[],".repeat(1_000_000));
+    assert_eq!(
+        SCANNER.scan(containers.as_bytes()).unwrap_err(),
+        ScanError::Limit("strings")
+    );
+}
+
+#[test]
+fn code_points_are_counted_where_findings_are() {
+    let text = "gr\u{fc}n jane@example.org \u{1f600} joe@example.org, a\u{300}@example.org";
+    let message = serde_json::to_vec(&[text, text]).unwrap();
+    let scan = SCANNER.scan(&message).unwrap();
+    let mut code_points = scan.code_points();
+    assert!(scan.findings.len() >= 4);
+    for finding in &scan.findings {
+        let count = |to: usize| text.get(..to).unwrap().chars().count();
+        let expected = (count(finding.start), count(finding.end));
+        assert_eq!(code_points.of(finding), expected);
+    }
+}
