@@ -258,6 +258,8 @@ async fn exchange(
     };
     if ended {
         reply.exchange.finish().await;
+    } else if heard.message.is_some() {
+        reply.exchange.answered();
     }
     Ok((Ending::answered(status, verdict.as_ref(), expected), heard))
 }

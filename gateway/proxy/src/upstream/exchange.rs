@@ -165,10 +165,17 @@ impl Exchange {
         Some(read.map_err(|source| self.broke(source)))
     }
 
+    /// What was asked for is here, whatever else the server may say.
+    pub fn answered(&self) {
+        if !is_trouble(self.status()) {
+            self.report(Went::Well);
+        }
+    }
+
     /// Ends an exchange whose answer has been read whole.
     pub async fn finish(self) {
-        if !self.endless && !is_trouble(self.status()) {
-            self.report(Went::Well);
+        if !self.endless {
+            self.answered();
         }
         self.upstream.release(self.answering).await;
     }
