@@ -49,11 +49,8 @@ impl Cells {
     /// Takes the next byte; whether it ends a cell.
     fn ends(&mut self, byte: u8, delimiter: u8) -> bool {
         match self.quoted {
-            Some(quote) => {
-                if byte == quote {
-                    self.quoted = None;
-                }
-            }
+            Some(quote) if byte == quote => self.quoted = None,
+            Some(_) => {}
             None if byte == delimiter => {
                 self.filled = false;
                 self.ended += 1;

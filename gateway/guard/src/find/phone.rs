@@ -141,6 +141,8 @@ const PLANS: &[(&str, usize, usize)] = &[
 
 /// Most digits of a number, country code included (E.164).
 const DIGITS_MAX: usize = 15;
+/// Most digits of a national number.
+const NATIONAL_MAX: usize = 13;
 
 /// The number at a `+`.
 pub(super) fn international(text: &[u8], place: usize) -> Option<(usize, usize)> {
@@ -215,6 +217,20 @@ impl Run {
 
     fn ends(&self) -> &[(usize, usize)] {
         self.ends.get(..self.groups).unwrap_or_default()
+    }
+
+    /// The digits and the end of a national number: all groups, or as many as it can have where there are more.
+    /// Otherwise what is left once the rest has been taken out would be one.
+    fn national(&self) -> Option<(usize, usize)> {
+        let last = self.ends().last().copied();
+        match last {
+            Some((count, _)) if count == self.length && count <= NATIONAL_MAX => last,
+            Some(_) if self.length > NATIONAL_MAX => {
+                let mut ends = self.ends().iter().rev().copied();
+                ends.find(|(count, _)| *count <= NATIONAL_MAX)
+            }
+            _ => None,
+        }
     }
 
     /// Takes one more digit; false where there is no room for it.
@@ -292,18 +308,17 @@ pub(crate) fn national(text: &[u8], mut meet: impl FnMut(usize, usize)) {
             continue;
         }
         let found = run(text, place);
-        let whole = found
-            .ends()
-            .last()
-            .filter(|(count, _)| *count == found.length);
-        match whole {
-            Some((_, end))
-                if is_plausible(found.digits(), text.get(place..*end).unwrap_or_default()) =>
-            {
-                meet(place, *end);
-                place = *end;
+        let written = |end: usize| text.get(place..end).unwrap_or_default();
+        let fits = found.national().filter(|(count, end)| {
+            let digits = found.digits().get(..*count).unwrap_or_default();
+            is_plausible(digits, written(*end))
+        });
+        match fits {
+            Some((_, end)) => {
+                meet(place, end);
+                place = end;
             }
-            _ => place += ahead(text, place, 64, |byte| byte.is_ascii_digit()).max(1),
+            None => place += ahead(text, place, 64, |byte| byte.is_ascii_digit()).max(1),
         }
     }
 }
@@ -321,5 +336,5 @@ fn is_plausible(digits: &[u8], written: &[u8]) -> bool {
             .map(<[u8]>::len)
     };
     let date = length < 10 && (groups().take(3).eq([4, 2, 2]) || groups().eq([2, 2, 4]));
-    (7..=13).contains(&length) && different > 2 && !date
+    (7..=NATIONAL_MAX).contains(&length) && different > 2 && !date
 }

@@ -238,7 +238,8 @@ pub fn specified(stream: &[u8]) -> Vec<Vec<u8>> {
 /// with itself changes nothing.
 pub fn mentions(message: &[u8]) {
     for read in [mentions::of_server, mentions::of_client] {
-        let theirs = serde_json::from_slice::<&RawValue>(message);
+        // Half a surrogate pair is no text, which `RawValue` does not look for.
+        let theirs = serde_json::from_slice::<Value>(message);
         let found = match read(message) {
             Ok(found) => found,
             Err(Unclear::Syntax { .. } | Unclear::Encoding { .. }) => {
