@@ -15,9 +15,24 @@ use crate::{
 /// A gateway in front of one server called `server`, with limits and prices.
 fn gateway(url: &str, store: &Store, rest: &str) -> Gateway {
     Gateway::start(&format!(
-        "servers: {{server: {{url: '{url}'}}}}\n{}\n{rest}",
+        "servers: {{server: {{url: '{url}'}}, warm: {{url: '{url}'}}}}\n{}\n{rest}",
         store.audit()
     ))
+}
+
+/// Waits until the vocabulary is loaded: before, tokens are estimated.
+async fn counts_tokens(gateway: &Gateway, store: &Store) {
+    for attempt in 0.. {
+        let id = format!("w-{attempt}");
+        let arguments = json!({"text": "hello world"});
+        let call = tool_call(&gateway.url("warm"), &json!(id), "echo", arguments);
+        call.send().await.unwrap().text().await.unwrap();
+        let rows = store.rows(&format!("rpc_id = '{id}'"), 1).await;
+        if rows[0]["flags"].as_u64().unwrap() & 8 == 0 {
+            return;
+        }
+        assert!(attempt < 20, "always an estimate: {}", rows[0]);
+    }
 }
 
 async fn echo(gateway: &Gateway, id: &str) -> reqwest::Response {
@@ -146,9 +161,10 @@ async fn what_a_call_costs_is_recorded_and_spends_a_budget() {
         &fixture.url(),
         &store,
         "prices:\n  currency: USD\n  books:\n    old: {prices: [{per_call: 100}]}\n    \
-         new: {valid_from: 2026-01-01, prices: [{per_call: 0.25}, {tool: server/echo, per_call: 0.5, per_1k_in: 10, per_1k_out: 20}]}\n\
+         new: {valid_from: 2026-01-01, prices: [{per_call: 0.25}, {tool: server/echo, per_call: 0.5, per_1k_in: 10, per_1k_out: 20}, {tool: 'warm/*', per_1k_in: 0.000001}]}\n\
          limits: [{id: budget, per: [agent], cost: 1 USD/month}]",
     );
+    counts_tokens(&gateway, &store).await;
     // Two of them are worth more than one dollar, so that a third is not made.
     for id in ["p-1", "p-2"] {
         assert_eq!(status(&gateway, id).await, 200);
@@ -209,16 +225,7 @@ async fn tokens_are_counted_in_answers_of_both_forms() {
             .body(body.to_string())
             .send()
     };
-    // Until the vocabulary is loaded, tokens are estimated.
-    for attempt in 0.. {
-        let id = format!("w-{attempt}");
-        sized(&id, 0).await.unwrap().text().await.unwrap();
-        let rows = store.rows(&format!("rpc_id = '{id}'"), 1).await;
-        if rows[0]["flags"].as_u64().unwrap() & 8 == 0 {
-            break;
-        }
-        assert!(attempt < 20, "always an estimate: {}", rows[0]);
-    }
+    counts_tokens(&gateway, &store).await;
     for (id, events) in [("t-1", 0), ("t-2", 5)] {
         sized(id, events).await.unwrap().text().await.unwrap();
     }
