@@ -219,11 +219,25 @@ const FOUND_STEPS: usize = 256;
 fn contextual(text: &[u8], around: &mut Around<'_>, work: &mut Work<'_>, local: &mut Local) {
     let served = &*SERVED;
     let has = |rule: usize| around.any & 1 << rule != 0;
+    let mut surer: Vec<(usize, usize)> = local
+        .iter()
+        .filter(|(.., score)| *score > 0.8)
+        .map(|(_, start, end, _)| (*start, *end))
+        .collect();
+    surer.sort_unstable();
     let mut found: Vec<(usize, usize, usize)> = Vec::new();
     let mut looks = 0;
     if has(served.phone) {
         looks += 2;
-        find::national(text, |start, end| found.push((served.phone, start, end)));
+        // What is surer is taken out first; digits on both sides of it are no number.
+        let mut from = 0;
+        for (next, end) in surer.iter().copied().chain([(text.len(), text.len())]) {
+            let between = text.get(from..next).unwrap_or_default();
+            find::national(between, |start, end| {
+                found.push((served.phone, from + start, from + end));
+            });
+            from = from.max(end);
+        }
     }
     if has(served.birth) {
         looks += 2;
@@ -246,12 +260,6 @@ fn contextual(text: &[u8], around: &mut Around<'_>, work: &mut Work<'_>, local: 
     if found.is_empty() || !work.lasts(looks * text.len()) {
         return;
     }
-    let mut surer: Vec<(usize, usize)> = local
-        .iter()
-        .filter(|(.., score)| *score > 0.8)
-        .map(|(_, start, end, _)| (*start, *end))
-        .collect();
-    surer.sort_unstable();
     let mut last = usize::MAX;
     for (rule, start, end) in found {
         if !work.lasts(FOUND_STEPS) {
