@@ -161,7 +161,7 @@ async fn what_a_call_costs_is_recorded_and_spends_a_budget() {
         &fixture.url(),
         &store,
         "prices:\n  currency: USD\n  books:\n    old: {prices: [{per_call: 100}]}\n    \
-         new: {valid_from: 2026-01-01, prices: [{per_call: 0.25}, {tool: server/echo, per_call: 0.5, per_1k_in: 10, per_1k_out: 20}, {tool: 'warm/*', per_1k_in: 0.000001}]}\n\
+         new: {valid_from: 2026-01-01, prices: [{per_call: 0.25}, {tool: server/echo, per_call: 0.5, per_1k_in: 10, per_1k_out: 20}, {tool: warm/echo, per_1k_in: 0.001}]}\n\
          limits: [{id: budget, per: [agent], cost: 1 USD/month}]",
     );
     counts_tokens(&gateway, &store).await;
