@@ -279,6 +279,14 @@ mod tests {
         command
     }
 
+    fn until(condition: impl Fn() -> bool, said: &str) {
+        let deadline = Instant::now() + STOP_DEADLINE;
+        while !condition() {
+            assert!(Instant::now() < deadline, "{said}");
+            thread::sleep(STOP_CHECK);
+        }
+    }
+
     fn is_alive(pid: &str) -> bool {
         // A zombie has a folder and no command line.
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
@@ -295,14 +303,11 @@ mod tests {
             )
             .unwrap();
         let pids: Vec<&str> = said.split(' ').collect();
-        assert!(pids.iter().all(|pid| is_alive(pid)), "{said}");
+        // For a moment between fork and exec a program has no command line either.
+        until(|| pids.iter().all(|pid| is_alive(pid)), &said);
         drop(cast);
         // A grandchild is signalled with the others but not waited for.
-        let deadline = Instant::now() + STOP_DEADLINE;
-        while pids.iter().any(|pid| is_alive(pid)) {
-            assert!(Instant::now() < deadline, "{said}");
-            thread::sleep(STOP_CHECK);
-        }
+        until(|| !pids.iter().any(|pid| is_alive(pid)), &said);
         assert_eq!(
             std::fs::read_to_string(logs.join("shell.log")).unwrap(),
             format!("listening on {said}\n")
