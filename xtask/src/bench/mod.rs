@@ -8,6 +8,7 @@ mod contestants;
 mod machine;
 mod measure;
 mod report;
+mod scanner;
 mod spinners;
 mod summary;
 mod trail;
@@ -135,8 +136,9 @@ pub(crate) fn run(root: &Path, cache: &Cache, arguments: &Arguments) -> Result<(
         rss_after_kib,
         plan,
     };
+    let scanner = scanner::measure(root, &bins, &out)?;
     let delivery = trail::measure(root, &field, profile.name)?;
-    write(&root.join("out"), &findings, delivery.as_deref())?;
+    write(&root.join("out"), &findings, &scanner, delivery.as_deref())?;
     field.leave()
 }
 
@@ -221,8 +223,10 @@ fn fixed_rate(rows: &[Row], field: &Field) -> Option<Work> {
     (rate >= 1.0).then(|| work::fixed_rate(Pace::Fixed { rate }))
 }
 
-fn write(out: &Path, findings: &Findings, delivery: Option<&str>) -> Result<()> {
+fn write(out: &Path, findings: &Findings, scanner: &str, delivery: Option<&str>) -> Result<()> {
     let mut text = report::markdown(findings, PASS_THROUGH);
+    text.push_str("\n## The scanner\n\nThe time in the guardrails (`pii` and `secrets` redacted, the rest noted), least of five runs.\n\n");
+    text.push_str(scanner);
     if let Some(delivery) = delivery {
         text.push_str("\n## The trail's delivery\n\n");
         text.push_str(delivery);

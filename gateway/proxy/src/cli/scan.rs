@@ -5,9 +5,11 @@
 //! that the gateway runs, and offsets are code points of the decoded text.
 
 use std::{
+    fmt,
     io::{self, BufRead as _, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::{Duration, Instant},
 };
 
 use gantry_guard::Kind;
@@ -41,6 +43,39 @@ pub struct Arguments {
     /// Lists every kind with its groups.
     #[arg(long)]
     kinds: bool,
+    /// Says on standard error what scanning cost: the time in the guardrails alone.
+    #[arg(long)]
+    timing: bool,
+}
+
+/// What scanning has cost so far.
+#[derive(Default)]
+struct Timing {
+    messages: u64,
+    bytes: u64,
+    took: Duration,
+}
+
+impl Timing {
+    fn add(&mut self, message: &[u8], took: Duration) {
+        self.messages += 1;
+        self.bytes += message.len() as u64;
+        self.took += took;
+    }
+}
+
+impl fmt::Display for Timing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.took.as_secs_f64() * 1e6;
+        let (messages, bytes) = (self.messages as f64, self.bytes as f64);
+        write!(
+            f,
+            "{messages} messages of {:.0} bytes on average: {:.2} µs a message, {:.1} MB/s",
+            bytes / messages,
+            micros / messages,
+            bytes / micros
+        )
+    }
 }
 
 /// Scans standard input.
@@ -76,7 +111,12 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match scan(&guardrails, &arguments.server) {
+    let mut timing = Timing::default();
+    let scanned = scan(&guardrails, &arguments.server, &mut timing);
+    if arguments.timing && timing.messages > 0 {
+        eprintln!("{timing}");
+    }
+    match scanned {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -139,7 +179,7 @@ fn preset(presets: &[String]) -> Result<Checked, String> {
     Ok(checked)
 }
 
-fn scan(guardrails: &Guardrails, server: &str) -> io::Result<()> {
+fn scan(guardrails: &Guardrails, server: &str, timing: &mut Timing) -> io::Result<()> {
     let mut input = io::stdin().lock();
     let mut out = io::stdout().lock();
     let mut line = Vec::new();
@@ -153,7 +193,7 @@ fn scan(guardrails: &Guardrails, server: &str) -> io::Result<()> {
         if message.is_empty() {
             continue;
         }
-        answer(guardrails, server, message, &mut out)?;
+        answer(guardrails, server, message, timing, &mut out)?;
         out.flush()?;
     }
 }
@@ -175,6 +215,7 @@ fn answer(
     guardrails: &Guardrails,
     server: &str,
     message: &[u8],
+    timing: &mut Timing,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let envelope: Envelope = serde_json::from_slice(message).unwrap_or_default();
@@ -193,7 +234,10 @@ fn answer(
         teams: &[],
         untyped: false,
     };
-    match guardrails.act(&scope, message) {
+    let begun = Instant::now();
+    let acted = guardrails.act(&scope, message);
+    timing.add(message, begun.elapsed());
+    match acted {
         Ok(acted) => {
             out.write_all(b"{\"redacted\":")?;
             // A message may not have line breaks between its tokens here.
@@ -234,4 +278,20 @@ fn rest(out: &mut impl io::Write, blocked: bool, report: &Report) -> io::Result<
         ",\"blocked\":{blocked},\"injection\":{:.3},\"findings\":{findings}}}",
         report.injection
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_scanning_cost_is_said() {
+        let mut timing = Timing::default();
+        timing.add(&[b' '; 100], Duration::from_micros(2));
+        timing.add(&[b' '; 300], Duration::from_micros(6));
+        assert_eq!(
+            timing.to_string(),
+            "2 messages of 200 bytes on average: 4.00 µs a message, 50.0 MB/s"
+        );
+    }
 }
