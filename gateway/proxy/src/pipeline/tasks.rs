@@ -20,6 +20,7 @@ use memchr::memmem;
 
 use super::{Gateway, Refusal, Reviewed, Unreviewable};
 use crate::{
+    auth::Caller,
     policy::Permit,
     routing::{Binding, Seals},
 };
@@ -28,7 +29,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Tasks {
     seals: Arc<Seals>,
-    binding: Binding,
+    server: Arc<str>,
+    caller: Caller,
 }
 
 /// A client's message with the server's own ids in it.
@@ -56,12 +58,17 @@ pub(super) fn may_be_told(method: &str) -> bool {
 
 impl Tasks {
     /// `None` where callers are all the same.
-    pub(super) fn of(gateway: &Gateway, permit: &Permit, server: &str) -> Option<Self> {
-        let caller = permit.caller();
+    pub(super) fn of(gateway: &Gateway, permit: &Permit, server: &Arc<str>) -> Option<Self> {
         gateway.identity.is_known().then(|| Self {
             seals: Arc::clone(&gateway.seals),
-            binding: Binding::new(server, caller.agent(), caller.subject()),
+            server: Arc::clone(server),
+            caller: permit.caller().clone(),
         })
+    }
+
+    /// What tags are bound to. It is a hash, and most messages name no task.
+    fn binding(&self) -> Binding {
+        Binding::new(&self.server, self.caller.agent(), self.caller.subject())
     }
 
     /// What a client's message becomes for the server; `None` where it names no task.
@@ -83,10 +90,11 @@ impl Tasks {
             return Ok(None);
         }
         let mentions = mentions::of_client(body).map_err(Unreviewable::Unclear)?;
+        let binding = self.binding();
         let mut edits = Vec::new();
         for mention in mentions.iter().filter(|mention| is_task(mention)) {
             let text = mention.text().unwrap_or_default();
-            match self.seals.recognise(self.binding, &text) {
+            match self.seals.recognise(binding, &text) {
                 Some(own) => edits.push((mention.span(), jsonrpc::quoted(own))),
                 // A client may tell about tasks of its own, but ask for the server's only.
                 None if matches!(frame, Frame::Request(_)) => return Err(Refusal::Task),
@@ -97,7 +105,7 @@ impl Tasks {
             return Ok(None);
         }
         let subject = frame.call().filter(|_| about).and_then(Call::subject);
-        let own = subject.and_then(|seen| self.seals.recognise(self.binding, seen));
+        let own = subject.and_then(|seen| self.seals.recognise(binding, seen));
         let name = own.map(|own| HeaderValue::try_from(headers::encode_value(own)));
         Ok(Some(Owned {
             name: name.transpose().map_err(|_| Refusal::Task)?,
@@ -117,7 +125,8 @@ impl Tasks {
         if has(What::Id).is_some() && method.is_some_and(|method| method.starts_with("tasks/")) {
             return Ok(Reviewed::Kept);
         }
-        let tagged = |own: Cow<'_, str>| self.seals.tagged(self.binding, &own);
+        let binding = self.binding();
+        let tagged = |own: Cow<'_, str>| self.seals.tagged(binding, &own);
         let tasks = mentions.iter().filter(|mention| is_task(mention));
         let edits = tasks.filter_map(|mention| {
             let seen = mention.text().and_then(tagged)?;
