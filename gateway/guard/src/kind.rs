@@ -84,6 +84,12 @@ impl Kind {
             .is_some_and(|(_, groups)| groups.split(' ').any(|name| name == group))
     }
 
+    /// Its place among [`Kind::all`].
+    #[must_use]
+    pub fn number(self) -> usize {
+        usize::from(self.0)
+    }
+
     /// Every kind.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..u16::try_from(REGISTRY.names.len()).unwrap_or(u16::MAX)).map(Self)

@@ -71,6 +71,9 @@ pub(super) fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
+/// Most pointers have fewer bytes.
+const POINTER_BYTES: usize = 64;
+
 /// A scanned message: its findings, and what it takes to say where they are and to take them out.
 #[derive(Debug)]
 pub struct Scan<'a> {
@@ -91,6 +94,15 @@ impl<'a> Scan<'a> {
             findings: Vec::new(),
             injection: 0.0,
         }
+    }
+
+    /// Whether a finding is in a number.
+    #[must_use]
+    pub fn is_in_number(&self, finding: &Finding) -> bool {
+        self.room
+            .places
+            .get(finding.token)
+            .is_some_and(|place| place.token == Token::Number)
     }
 
     /// Whether a finding is in a member's name.
@@ -152,34 +164,39 @@ impl<'a> Scan<'a> {
     /// The JSON pointer (RFC 6901) of a token; of a key that of its member.
     #[must_use]
     pub fn pointer(&self, token: usize) -> String {
-        let mut steps = Vec::new();
+        let mut pointer = String::with_capacity(POINTER_BYTES);
         if let Some(place) = self.room.places.get(token) {
             let own = (place.token == Token::Key).then(|| narrow(token));
-            let mut step = Some((own.or(place.key), place.index));
-            let mut node = Some(place.node);
-            while let (Some((key, index)), Some(current)) = (step, node) {
-                steps.push((key, index));
-                let container = self.room.nodes.get(current as usize);
-                step = container.map(|container| (container.key, container.index));
-                node = container.and_then(|container| container.parent);
-            }
-        }
-        let mut pointer = String::new();
-        for (key, index) in steps.into_iter().rev() {
-            pointer.push('/');
-            match key {
-                Some(key) => self.push_name(key as usize, &mut pointer),
-                None => {
-                    let _ = write!(pointer, "{index}");
-                }
-            }
+            self.push_steps(place.node, own.or(place.key), place.index, &mut pointer);
         }
         pointer
     }
 
+    /// The steps to the member or element of a container; as deep as JSON is read.
+    fn push_steps(&self, node: u32, key: Option<u32>, index: u32, pointer: &mut String) {
+        let Some(container) = self.room.nodes.get(node as usize) else {
+            return;
+        };
+        if let Some(parent) = container.parent {
+            self.push_steps(parent, container.key, container.index, pointer);
+        }
+        pointer.push('/');
+        match key {
+            Some(key) => self.push_name(key as usize, pointer),
+            None => {
+                let _ = write!(pointer, "{index}");
+            }
+        }
+    }
+
     fn push_name(&self, key: usize, pointer: &mut String) {
         let name = super::walk::name(self.message, self.room.places.get(key));
-        for character in String::from_utf8_lossy(&name).chars() {
+        let name = String::from_utf8_lossy(&name);
+        if !name.contains(['~', '/']) {
+            pointer.push_str(&name);
+            return;
+        }
+        for character in name.chars() {
             match character {
                 '~' => pointer.push_str("~0"),
                 '/' => pointer.push_str("~1"),

@@ -13,8 +13,7 @@ use std::{
 };
 
 use gantry_guard::Kind;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{
@@ -26,6 +25,9 @@ use crate::{
 
 /// Longest line.
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What is read and written at once.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What `gantry scan` is told.
 #[derive(Debug, clap::Args)]
@@ -180,21 +182,24 @@ fn preset(presets: &[String]) -> Result<Checked, String> {
 }
 
 fn scan(guardrails: &Guardrails, server: &str, timing: &mut Timing) -> io::Result<()> {
-    let mut input = io::stdin().lock();
-    let mut out = io::stdout().lock();
+    let mut input = io::BufReader::with_capacity(BUFFER_BYTES, io::stdin().lock());
+    let mut out = io::BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
     let mut line = Vec::new();
     loop {
         line.clear();
         let read = io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
         if read == 0 {
-            return Ok(());
+            return out.flush();
         }
         let message = line.trim_ascii();
         if message.is_empty() {
             continue;
         }
         answer(guardrails, server, message, timing, &mut out)?;
-        out.flush()?;
+        // Whoever waits for an answer before the next message has it.
+        if input.buffer().is_empty() {
+            out.flush()?;
+        }
     }
 }
 
@@ -209,6 +214,19 @@ struct Envelope {
 #[derive(Default, Deserialize)]
 struct Params {
     name: Option<String>,
+}
+
+/// A finding, as it is written.
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    rule: &'a str,
+    json_pointer: &'a str,
+    start: usize,
+    end: usize,
+    action: &'a str,
+    score: f64,
 }
 
 fn answer(
@@ -240,15 +258,7 @@ fn answer(
     match acted {
         Ok(acted) => {
             out.write_all(b"{\"redacted\":")?;
-            // A message may not have line breaks between its tokens here.
-            let one_line = acted.message.iter().map(|byte| {
-                if matches!(byte, b'\n' | b'\r') {
-                    b' '
-                } else {
-                    *byte
-                }
-            });
-            out.write_all(&one_line.collect::<Vec<u8>>())?;
+            one_line(&acted.message, out)?;
             rest(out, false, &acted.report)
         }
         Err(blocked) => {
@@ -260,24 +270,39 @@ fn answer(
     }
 }
 
+/// A message may not have line breaks between its tokens here.
+fn one_line(message: &[u8], out: &mut impl io::Write) -> io::Result<()> {
+    let mut lines = message.split(|byte| matches!(byte, b'\n' | b'\r'));
+    out.write_all(lines.next().unwrap_or_default())?;
+    for line in lines {
+        out.write_all(b" ")?;
+        out.write_all(line)?;
+    }
+    Ok(())
+}
+
 fn rest(out: &mut impl io::Write, blocked: bool, report: &Report) -> io::Result<()> {
-    let findings = report.evidence.iter().map(|one| {
-        json!({
-            "type": one.kind,
-            "rule": one.rule,
-            "json_pointer": one.pointer,
-            "start": one.span.0,
-            "end": one.span.1,
-            "action": one.action.as_str(),
-            "score": one.score,
-        })
-    });
-    let findings = serde_json::Value::from(findings.collect::<Vec<_>>());
-    writeln!(
+    write!(
         out,
-        ",\"blocked\":{blocked},\"injection\":{:.3},\"findings\":{findings}}}",
+        ",\"blocked\":{blocked},\"injection\":{:.3},\"findings\":[",
         report.injection
-    )
+    )?;
+    for (place, one) in report.evidence.iter().enumerate() {
+        let found = Found {
+            kind: &one.kind,
+            rule: &one.rule,
+            json_pointer: &one.pointer,
+            start: one.span.0,
+            end: one.span.1,
+            action: one.action.as_str(),
+            score: one.score,
+        };
+        if place > 0 {
+            out.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *out, &found)?;
+    }
+    out.write_all(b"]}\n")
 }
 
 #[cfg(test)]

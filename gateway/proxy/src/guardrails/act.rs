@@ -1,6 +1,12 @@
 //! Does to a scanned message what the rules say.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    cell::OnceCell,
+    collections::HashSet,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
 
 use gantry_guard::{
     Finding, Scan, Scanner, What,
@@ -22,10 +28,10 @@ pub struct Acted<'a> {
     pub message: Cow<'a, [u8]>,
     /// What was found and done.
     pub report: Report,
-    /// Texts that were rewritten, before and after.
-    pub rewritten: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Texts that were rewritten, before and after, where that was asked for.
+    pub(super) rewritten: Vec<(Vec<u8>, Vec<u8>)>,
     /// The rule that blocks it.
-    pub(super) blocked: Option<String>,
+    pub(super) blocked: Option<Arc<str>>,
 }
 
 impl<'a> Acted<'a> {
@@ -40,12 +46,33 @@ impl<'a> Acted<'a> {
     }
 }
 
+/// Keyed hashes need no other.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn write(&mut self, bytes: &[u8]) {
+        // Of a number only `write_u64` is used.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// What the rules say about what was found. `mirrored`: headers repeat texts of the message.
 pub(super) fn act<'a>(
     scanner: &Scanner,
     rules: &Rules,
     vault: &Vault,
     scope: &Scope<'_>,
     scan: Scan<'a>,
+    mirrored: bool,
 ) -> Acted<'a> {
     let mut report = Report {
         injection: scan.injection,
@@ -53,23 +80,26 @@ pub(super) fn act<'a>(
     };
     let mut blocked = None;
     let mut edits = Vec::new();
-    let mut seen: HashMap<u64, ()> = HashMap::new();
+    let mut seen: HashSet<u64, BuildHasherDefault<AsIs>> = HashSet::default();
     let mut code_points = scan.code_points();
     for finding in &scan.findings {
         let value = scan.value(finding);
         if is_exempt(scanner, rules, &scan, finding, value) {
             continue;
         }
-        let pointer = scan.pointer(finding.token);
-        let decision = rules.decide(scope, finding.what, || pointer.clone());
-        let action = possible(decision.action, &scan, finding);
-        if action == Action::Off {
+        let pointer = OnceCell::new();
+        let place = || {
+            let pointer: &String = pointer.get_or_init(|| scan.pointer(finding.token));
+            pointer.as_str()
+        };
+        let Some(decision) = rules.decide(scope, finding.what, place) else {
             continue;
-        }
+        };
+        let action = possible(decision.action, &scan, finding);
         let kind = scanner.name(finding.what);
         let hash = vault.hash(kind, value);
         if action == Action::Block && blocked.is_none() {
-            blocked = Some(decision.rule.to_owned());
+            blocked = Some(Arc::clone(decision.rule));
         }
         if let Some(text) = replacement(action, kind, value, hash, vault, scope) {
             edits.push(Edit {
@@ -77,20 +107,29 @@ pub(super) fn act<'a>(
                 start: finding.start,
                 end: finding.end,
                 text,
-                number: number(&pointer, scope),
+                number: if scan.is_in_number(finding) {
+                    number(place(), scope)
+                } else {
+                    Number::Text
+                },
             });
         }
+        if report.describes(action) {
+            place();
+        }
         let evidence = Evidence {
-            kind: kind.to_owned(),
-            pointer,
-            rule: decision.rule.to_owned(),
+            kind: match finding.what {
+                What::Kind(kind) => kind.name().into(),
+                What::Custom(_) => kind.to_owned().into(),
+            },
+            pointer: pointer.into_inner().unwrap_or_default(),
+            rule: Arc::clone(decision.rule),
             action,
             span: code_points.of(finding),
             score: finding.score,
             hash,
         };
-        let fresh = seen.insert(hash, ()).is_none();
-        report.add(evidence, fresh);
+        report.add(evidence, seen.insert(hash));
     }
     if edits.is_empty() || blocked.is_some() {
         let message = Cow::Borrowed(scan.message());
@@ -101,7 +140,11 @@ pub(super) fn act<'a>(
             blocked,
         };
     }
-    let rewritten = rewritten(&scan, &edits);
+    let rewritten = if mirrored {
+        rewritten(&scan, &edits)
+    } else {
+        Vec::new()
+    };
     Acted {
         message: Cow::Owned(splice(&scan, edits)),
         report,

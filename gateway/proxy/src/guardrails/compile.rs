@@ -128,14 +128,15 @@ fn rules(checked: &Checked) -> Rules {
     };
     let exceptions = checked.rules.iter().map(|rule| Exception {
         rule: rule.clone(),
+        name: rule.name.as_str().into(),
         kinds: rule.kinds.iter().flat_map(whats).collect(),
     });
     let kinds = Kind::all().map(|kind| {
         let own = checked.kinds.iter().find(|(name, _)| name == kind.name());
         let group = || checked.groups.iter().find(|(group, _)| kind.is_in(group));
         own.or_else(group)
-            .map_or((Action::Off, String::new()), |(name, action)| {
-                (*action, name.clone())
+            .map_or((Action::Off, "".into()), |(name, action)| {
+                (*action, name.as_str().into())
             })
     });
     Rules {
@@ -146,6 +147,7 @@ fn rules(checked: &Checked) -> Rules {
             .iter()
             .map(|pattern| (pattern.action, pattern.allow.clone()))
             .collect(),
+        of_patterns: "patterns".into(),
         injection_score: checked.injection_score,
     }
 }

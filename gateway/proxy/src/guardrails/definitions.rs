@@ -194,9 +194,9 @@ pub(super) fn review(
             Action::Redact
         };
         let evidence = Evidence {
-            kind: kind.to_owned(),
+            kind: kind.into(),
             pointer: format!("/result/{list}/{place}"),
-            rule: "definitions".to_owned(),
+            rule: "definitions".into(),
             action,
             span: (0, 0),
             score: 1.0,
@@ -291,7 +291,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a_tool"},{"name":"new1"}],"ttlMs":1}}"#
         );
         assert_eq!(
-            report.kinds.keys().map(String::as_str).collect::<Vec<_>>(),
+            report.kinds.keys().map(AsRef::as_ref).collect::<Vec<_>>(),
             ["DEFINITION_CHANGED", "DEFINITION_NEW"]
         );
         assert!(approved.is_blocked("one", Some("other")));

@@ -1,7 +1,12 @@
 //! Headers that mirror parameters (SEP-2243): what a rule rewrote in the body is rewritten in them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Whether a header repeats a parameter.
+pub(super) fn mirrors(name: &HeaderName) -> bool {
+    name == "mcp-name" || name.as_str().starts_with("mcp-param-")
+}
 
 /// Rewrites the values of `Mcp-Name` and `Mcp-Param-*` that mirror a rewritten text.
 pub(super) fn mirror(headers: &mut HeaderMap, rewritten: &[(Vec<u8>, Vec<u8>)]) {
@@ -9,8 +14,7 @@ pub(super) fn mirror(headers: &mut HeaderMap, rewritten: &[(Vec<u8>, Vec<u8>)]) 
         return;
     }
     for (name, value) in headers.iter_mut() {
-        let mirrors = name == "mcp-name" || name.as_str().starts_with("mcp-param-");
-        let text = if mirrors {
+        let text = if mirrors(name) {
             decoded(value.as_bytes())
         } else {
             None

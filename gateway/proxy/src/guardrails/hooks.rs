@@ -139,9 +139,9 @@ impl Hooks {
                 continue;
             }
             let evidence = Evidence {
-                kind: "MODERATION".to_owned(),
+                kind: "MODERATION".into(),
                 pointer: String::new(),
-                rule: hook.name.clone(),
+                rule: hook.name.as_str().into(),
                 action: hook.action,
                 span: (0, 0),
                 score: verdict.score.unwrap_or(1.0),

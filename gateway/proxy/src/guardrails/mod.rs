@@ -237,6 +237,16 @@ impl Guardrails {
     /// # Errors
     /// [`Blocked`] where a rule says so, and where the message cannot be scanned.
     pub fn act<'a>(&self, scope: &Scope<'_>, message: &'a [u8]) -> Result<Acted<'a>, Blocked> {
+        self.act_on(scope, message, false)
+    }
+
+    /// [`Guardrails::act`]; of a `mirrored` message it is kept which texts were rewritten.
+    fn act_on<'a>(
+        &self,
+        scope: &Scope<'_>,
+        message: &'a [u8],
+        mirrored: bool,
+    ) -> Result<Acted<'a>, Blocked> {
         let Some(force) = self.0.as_deref() else {
             return Ok(Acted::untouched(message));
         };
@@ -250,7 +260,14 @@ impl Guardrails {
             Ok(scan) => scan,
             Err(error) => return self.unscanned(force, scope, message, error),
         };
-        let mut acted = act::act(&force.scanner, &force.rules, &force.vault, scope, scan);
+        let mut acted = act::act(
+            &force.scanner,
+            &force.rules,
+            &force.vault,
+            scope,
+            scan,
+            mirrored,
+        );
         let removed = force.approved.as_ref().and_then(|approved| {
             definitions::review(approved, scope, message, &acted.message, &mut acted.report)
         });
@@ -260,7 +277,7 @@ impl Guardrails {
         force.seen.keep(&force.rules, scope, message, &acted);
         acted.report.micros = micros(started);
         match acted.blocked.take() {
-            Some(rule) => Err(self.blocked(force, scope, rule, acted.report)),
+            Some(rule) => Err(self.blocked(force, scope, rule.to_string(), acted.report)),
             None => Ok(acted),
         }
     }
@@ -326,7 +343,8 @@ pub fn screen(
         Some(restored) => (Bytes::from(restored), Some(body)),
         None => (body, None),
     };
-    let acted = guardrails.act(scope, &body)?;
+    let mirrored = headers.keys().any(headers::mirrors);
+    let acted = guardrails.act_on(scope, &body, mirrored)?;
     headers::mirror(&mut headers, &acted.rewritten);
     let report = acted.report;
     let body = match acted.message {

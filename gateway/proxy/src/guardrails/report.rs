@@ -1,6 +1,6 @@
 //! What was found in a message and done about it, without a single value.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use crate::config::guardrails::Action;
 
@@ -12,12 +12,12 @@ const KEPT_MAX: usize = 16;
 /// One finding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// Its kind.
-    pub kind: String,
+    /// Its kind; only an operator's pattern has a name of its own.
+    pub kind: Cow<'static, str>,
     /// The JSON pointer of its string, or of the member whose name it is in.
     pub pointer: String,
     /// The rule that decided.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// What was done.
     pub action: Action,
     /// Start and end in code points of the decoded string.
@@ -34,9 +34,9 @@ pub struct Report {
     /// The strongest action taken.
     pub action: Option<Action>,
     /// Findings by kind. The same value in two places counts once.
-    pub kinds: BTreeMap<String, u16>,
+    pub kinds: BTreeMap<Cow<'static, str>, u16>,
     /// The rules that decided.
-    pub rules: Vec<String>,
+    pub rules: Vec<Arc<str>>,
     /// The first findings.
     pub evidence: Vec<Evidence>,
     /// The highest score of an instruction to a model.
@@ -58,17 +58,20 @@ impl Report {
         self.evidence.len() < EVIDENCE_MAX
     }
 
+    /// Whether one more finding is described; the first that blocks always is.
+    pub(super) fn describes(&self, action: Action) -> bool {
+        self.is_described() || action == Action::Block && self.action != Some(Action::Block)
+    }
+
     pub(super) fn add(&mut self, evidence: Evidence, counted: bool) {
-        // What blocks is always described.
-        let describe = self.evidence.len() < EVIDENCE_MAX
-            || evidence.action == Action::Block && self.action != Some(Action::Block);
+        let describe = self.describes(evidence.action);
         self.action = self.action.max(Some(evidence.action));
         if counted {
             let count = self.kinds.entry(evidence.kind.clone()).or_default();
             *count = count.saturating_add(1);
         }
         if !self.rules.contains(&evidence.rule) {
-            self.rules.push(evidence.rule.clone());
+            self.rules.push(Arc::clone(&evidence.rule));
         }
         if describe {
             self.evidence.push(evidence);
@@ -77,7 +80,7 @@ impl Report {
 
     pub(super) fn block(&mut self, rule: &str) {
         self.action = Some(Action::Block);
-        self.rules.push(rule.to_owned());
+        self.rules.push(rule.into());
     }
 
     /// The kinds that a rule blocked.
@@ -85,8 +88,10 @@ impl Report {
         let blocking = self
             .evidence
             .iter()
-            .filter(|evidence| evidence.rule == rule && evidence.action == Action::Block);
-        let mut kinds: Vec<String> = blocking.map(|evidence| evidence.kind.clone()).collect();
+            .filter(|evidence| *evidence.rule == *rule && evidence.action == Action::Block);
+        let mut kinds: Vec<String> = blocking
+            .map(|evidence| evidence.kind.clone().into_owned())
+            .collect();
         kinds.sort();
         kinds.dedup();
         kinds

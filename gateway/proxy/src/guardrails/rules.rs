@@ -1,6 +1,8 @@
 //! Which action a finding meets: the first rule that fits, then its kind, then its groups.
 
-use gantry_guard::{Kind, What};
+use std::sync::Arc;
+
+use gantry_guard::What;
 
 use crate::config::guardrails::{Action, Direction, Rule};
 
@@ -28,9 +30,11 @@ pub struct Scope<'a> {
 pub(super) struct Rules {
     pub(super) exceptions: Vec<Exception>,
     /// By kind: the action and the name of what decides.
-    pub(super) kinds: Vec<(Action, String)>,
+    pub(super) kinds: Vec<(Action, Arc<str>)>,
     /// By custom pattern: the action and what it never finds, in lower case.
     pub(super) patterns: Vec<(Action, Vec<String>)>,
+    /// What decides where a pattern's own action does.
+    pub(super) of_patterns: Arc<str>,
     /// From which score a text counts as an instruction.
     pub(super) injection_score: f64,
 }
@@ -41,13 +45,15 @@ pub(super) struct Exception {
     pub(super) rule: Rule,
     /// Empty: all.
     pub(super) kinds: Vec<What>,
+    /// Its name.
+    pub(super) name: Arc<str>,
 }
 
 /// What decides, and what it says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Decision<'a> {
     pub(super) action: Action,
-    pub(super) rule: &'a str,
+    pub(super) rule: &'a Arc<str>,
 }
 
 impl Rules {
@@ -69,13 +75,13 @@ impl Rules {
         rules.any(|rule| rule.agent.is_some() || rule.team.is_some())
     }
 
-    /// The action for a finding; `pointer` is asked for only where a rule needs it.
-    pub(super) fn decide(
+    /// What becomes of a finding, if anything; `pointer` is asked for only where a rule needs it.
+    pub(super) fn decide<'p>(
         &self,
         scope: &Scope<'_>,
         what: What,
-        pointer: impl Fn() -> String,
-    ) -> Decision<'_> {
+        pointer: impl Fn() -> &'p str,
+    ) -> Option<Decision<'_>> {
         let fits = |exception: &&Exception| {
             (exception.kinds.is_empty() || exception.kinds.contains(&what))
                 && fits(&exception.rule, scope)
@@ -83,36 +89,19 @@ impl Rules {
                     .rule
                     .pointer
                     .as_ref()
-                    .is_none_or(|pattern| is_at(pattern, &pointer()))
+                    .is_none_or(|pattern| is_at(pattern, pointer()))
         };
-        if let Some(exception) = self.exceptions.iter().find(fits) {
-            return Decision {
-                action: exception.rule.action,
-                rule: &exception.rule.name,
-            };
-        }
-        let found = match what {
-            What::Kind(kind) => self.kinds.get(number(kind)).map(|(action, rule)| Decision {
-                action: *action,
-                rule,
-            }),
-            What::Custom(pattern) => self.patterns.get(pattern).map(|(action, _)| Decision {
-                action: *action,
-                rule: "patterns",
-            }),
+        let exception = self.exceptions.iter().find(fits);
+        let (action, rule) = match (exception, what) {
+            (Some(exception), _) => (exception.rule.action, &exception.name),
+            (None, What::Kind(kind)) => {
+                let (action, rule) = self.kinds.get(kind.number())?;
+                (*action, rule)
+            }
+            (None, What::Custom(pattern)) => (self.patterns.get(pattern)?.0, &self.of_patterns),
         };
-        found.unwrap_or(Decision {
-            action: Action::Off,
-            rule: "",
-        })
+        (action != Action::Off).then_some(Decision { action, rule })
     }
-}
-
-/// A kind's place among all.
-fn number(kind: Kind) -> usize {
-    Kind::all()
-        .position(|known| known == kind)
-        .unwrap_or(usize::MAX)
 }
 
 fn fits(rule: &Rule, scope: &Scope<'_>) -> bool {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use memchr::memmem;
+use ring::hmac;
 use sha2::{Digest, Sha256};
 
 use super::rules::{Rules, Scope, is_tool};
@@ -24,7 +25,7 @@ const DIGITS: usize = 16;
 
 /// The key, and what tokens stand for.
 pub(super) struct Vault {
-    key: [u8; 32],
+    key: hmac::Key,
     tokens: Mutex<HashMap<String, Kept>>,
 }
 
@@ -43,50 +44,33 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// With a key of the operator's, or a new one.
     pub(super) fn new(key: Option<&[u8]>) -> Self {
-        let key = key.map_or_else(rand::random, |key| Sha256::digest(key).into());
+        let key: [u8; 32] = key.map_or_else(rand::random, |key| Sha256::digest(key).into());
         Self {
-            key,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             tokens: Mutex::default(),
         }
     }
 
     /// 64 bits that stand for a value: of no use without the key.
     pub(super) fn hash(&self, kind: &str, value: &[u8]) -> u64 {
-        let digest = self.keyed(&[kind.as_bytes(), value]);
-        digest
-            .iter()
-            .take(8)
-            .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+        self.keyed(&[kind.as_bytes(), value])
     }
 
-    /// HMAC-SHA-256 (RFC 2104) of the parts, each with its length.
-    fn keyed(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let pad = |byte: u8| {
-            let mut block = [byte; 64];
-            block
-                .iter_mut()
-                .zip(self.key)
-                .for_each(|(pad, key)| *pad ^= key);
-            block
-        };
-        let mut inner = Sha256::new_with_prefix(pad(0x36));
+    /// The first 64 bits of HMAC-SHA-256 (RFC 2104) over the parts, each with its length.
+    fn keyed(&self, parts: &[&[u8]]) -> u64 {
+        let mut signing = hmac::Context::with_key(&self.key);
         for part in parts {
-            inner.update((part.len() as u64).to_le_bytes());
-            inner.update(part);
+            signing.update(&(part.len() as u64).to_le_bytes());
+            signing.update(part);
         }
-        Sha256::new_with_prefix(pad(0x5c))
-            .chain_update(inner.finalize())
-            .finalize()
-            .into()
+        let whole = signing.sign();
+        let first = whole.as_ref().iter().take(8);
+        first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
     }
 
     /// The token of a value: the same for one agent as long as the key is.
     pub(super) fn token(&self, kind: &str, value: &[u8], scope: &Scope<'_>) -> String {
-        let digest = self.keyed(&[b"token", kind.as_bytes(), scope.agent.as_bytes(), value]);
-        let number = digest
-            .iter()
-            .take(8)
-            .fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+        let number = self.keyed(&[b"token", kind.as_bytes(), scope.agent.as_bytes(), value]);
         let token = format!("[{kind}:t{number:0DIGITS$x}]");
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() >= TOKENS_MAX {

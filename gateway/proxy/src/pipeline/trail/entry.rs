@@ -296,10 +296,10 @@ impl<'a> Lists<'a> {
     fn of(guarded: &'a Guarded) -> Self {
         fn kinds(report: &Report) -> Vec<(&str, u16)> {
             let kinds = report.kinds.iter();
-            kinds.map(|(kind, count)| (kind.as_str(), *count)).collect()
+            kinds.map(|(kind, count)| (&**kind, *count)).collect()
         }
         let (forth, back) = (&guarded.forth, &guarded.back);
-        let rules = forth.rules.iter().chain(&back.rules).map(String::as_str);
+        let rules = forth.rules.iter().chain(&back.rules).map(|rule| &**rule);
         let mut guard_rules: Vec<&str> = rules.collect();
         guard_rules.sort_unstable();
         guard_rules.dedup();
