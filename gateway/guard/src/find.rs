@@ -26,9 +26,24 @@ const DASH: u8 = 4;
 const PLUS: u8 = 5;
 const WALLET: u8 = 6;
 
-/// What each byte sets off.
-const TRIGGERS: [u8; 256] = {
-    let mut triggers = [NONE; 256];
+/// What a byte is beside another: one bit each.
+const ALPHANUMERIC: u8 = 1;
+const HEXADECIMAL: u8 = 2;
+const NAME: u8 = 4;
+const OTHER: u8 = 8;
+const ANY: u8 = ALPHANUMERIC | OTHER;
+
+/// What a byte sets off, and what it is for the byte behind it.
+#[derive(Clone, Copy)]
+struct Sign {
+    trigger: u8,
+    /// What the byte before may be; nothing for a byte that sets nothing off.
+    before: u8,
+    is: u8,
+}
+
+const SIGNS: [Sign; 256] = {
+    let mut signs = [sign(0); 256];
     let mut byte = 0;
     while byte < 256 {
         #[expect(
@@ -36,20 +51,40 @@ const TRIGGERS: [u8; 256] = {
             reason = "the index is below 256, and this runs at compile time"
         )]
         {
-            triggers[byte] = match byte as u8 {
-                b'@' => AT,
-                b'.' => DOT,
-                b':' => COLON,
-                b'-' => DASH,
-                b'+' => PLUS,
-                b'0' | b'1' | b'3' | b'b' | b'B' => WALLET,
-                _ => NONE,
-            };
+            signs[byte] = sign(byte as u8);
         }
         byte += 1;
     }
-    triggers
+    signs
 };
+
+const fn sign(byte: u8) -> Sign {
+    let (trigger, before) = match byte {
+        b'@' => (AT, ANY),
+        b'.' => (DOT, NAME),
+        b':' => (COLON, ANY),
+        b'-' => (DASH, HEXADECIMAL),
+        b'+' => (PLUS, ANY),
+        // Neither a wallet nor a number begins inside of a word or a number.
+        b'0' | b'1' | b'3' | b'b' | b'B' => (WALLET, OTHER),
+        _ => (NONE, 0),
+    };
+    let is = match byte {
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => ALPHANUMERIC | HEXADECIMAL | NAME,
+        b'g'..=b'z' | b'G'..=b'Z' => ALPHANUMERIC | NAME,
+        b'_' | b'-' => NAME | OTHER,
+        _ => OTHER,
+    };
+    Sign {
+        trigger,
+        before,
+        is,
+    }
+}
+
+fn sign_of(byte: u8) -> Sign {
+    SIGNS.get(usize::from(byte)).copied().unwrap_or(sign(0))
+}
 
 /// Steps that a byte costs which sets something off.
 const SIGN_STEPS: usize = 64;
@@ -91,30 +126,31 @@ pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(
 
 /// The next byte that sets something off, and what. Most signs are of a sentence, and most digits and letters are
 /// inside of a word: what is beside them tells.
+#[inline(never)]
 fn next_likely(text: &[u8], from: usize) -> Option<(usize, u8)> {
-    let mut previous = before(text, from);
+    let mut previous = sign_of(before(text, from)).is;
     for (place, byte) in (from..).zip(text.get(from..)?) {
-        let trigger = TRIGGERS.get(usize::from(*byte)).copied().unwrap_or(NONE);
-        if trigger != NONE && is_likely(trigger, previous, at(text, place + 1)) {
-            return Some((place, trigger));
+        let sign = sign_of(*byte);
+        if sign.before & previous != 0 && is_likely(sign.trigger, text, place) {
+            return Some((place, sign.trigger));
         }
-        previous = *byte;
+        previous = sign.is;
     }
     None
 }
 
-/// Whether something may be around a byte, as far as the bytes beside it can tell.
-#[inline]
-fn is_likely(trigger: u8, before: u8, behind: u8) -> bool {
-    let hexadecimal = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+/// Whether something may be around a byte, as far as the byte behind it can tell.
+fn is_likely(trigger: u8, text: &[u8], place: usize) -> bool {
+    let behind = at(text, place + 1);
+    let is = sign_of(behind).is;
+    let colons = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
     match trigger {
-        DOT => name(before) && name(behind),
-        COLON => hexadecimal(before) && hexadecimal(behind) || behind == b':',
-        DASH => before.is_ascii_hexdigit() && behind.is_ascii_hexdigit(),
+        DOT => is & NAME != 0,
+        COLON => behind == b':' || colons(behind) && colons(before(text, place)),
+        DASH => is & HEXADECIMAL != 0,
         PLUS => behind.is_ascii_digit() || behind == b'(',
-        // Neither a wallet nor a number begins inside of a word or a number, or is a single character.
-        WALLET => !before.is_ascii_alphanumeric() && behind.is_ascii_alphanumeric(),
+        // Neither is a single character.
+        WALLET => is & ALPHANUMERIC != 0,
         _ => true,
     }
 }

@@ -191,9 +191,10 @@ impl<'a> Scan<'a> {
 
     fn push_name(&self, key: usize, pointer: &mut String) {
         let name = super::walk::name(self.message, self.room.places.get(key));
-        let name = String::from_utf8_lossy(&name);
+        // A message is UTF-8, and so are its names.
+        let name = std::str::from_utf8(&name).unwrap_or_default();
         if !name.contains(['~', '/']) {
-            pointer.push_str(&name);
+            pointer.push_str(name);
             return;
         }
         for character in name.chars() {

@@ -6,13 +6,14 @@
 use std::{
     collections::HashMap,
     fmt,
+    hash::Hasher as _,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use memchr::memmem;
-use ring::hmac;
 use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher24;
 
 use super::rules::{Rules, Scope, is_tool};
 
@@ -25,7 +26,7 @@ const DIGITS: usize = 16;
 
 /// The key, and what tokens stand for.
 pub(super) struct Vault {
-    key: hmac::Key,
+    key: [u8; 16],
     tokens: Mutex<HashMap<String, Kept>>,
 }
 
@@ -44,9 +45,11 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// With a key of the operator's, or a new one.
     pub(super) fn new(key: Option<&[u8]>) -> Self {
-        let key: [u8; 32] = key.map_or_else(rand::random, |key| Sha256::digest(key).into());
+        let whole: [u8; 32] = key.map_or_else(rand::random, |key| Sha256::digest(key).into());
+        let mut key = [0; 16];
+        key.iter_mut().zip(whole).for_each(|(byte, of_whole)| *byte = of_whole);
         Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            key,
             tokens: Mutex::default(),
         }
     }
@@ -56,16 +59,15 @@ impl Vault {
         self.keyed(&[kind.as_bytes(), value])
     }
 
-    /// The first 64 bits of HMAC-SHA-256 (RFC 2104) over the parts, each with its length.
+    /// SipHash-2-4 (Aumasson and Bernstein, 2012) of the parts, each with its length: a keyed function made for
+    /// short inputs, whose outputs tell nothing of each other without the key.
     fn keyed(&self, parts: &[&[u8]]) -> u64 {
-        let mut signing = hmac::Context::with_key(&self.key);
+        let mut hasher = SipHasher24::new_with_key(&self.key);
         for part in parts {
-            signing.update(&(part.len() as u64).to_le_bytes());
-            signing.update(part);
+            hasher.write_u64(part.len() as u64);
+            hasher.write(part);
         }
-        let whole = signing.sign();
-        let first = whole.as_ref().iter().take(8);
-        first.fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+        hasher.finish()
     }
 
     /// The token of a value: the same for one agent as long as the key is.
