@@ -51,6 +51,11 @@ impl Cache {
         self.root.join("venv/bin/python")
     }
 
+    /// ONNX Runtime's library.
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.root.join("onnxruntime/libonnxruntime.so")
+    }
+
     /// The page that draws the dashboards, and what takes pictures of it.
     pub(crate) fn preview(&self) -> PathBuf {
         self.root.join("preview")

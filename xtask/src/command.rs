@@ -59,6 +59,16 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
+/// As [`cargo`], for everything in the workspace with all that it can do. Every task that builds asks for the same, so
+/// that nothing is built twice.
+pub(crate) fn workspace<'a>(root: &Path, words: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = cargo(root);
+    command
+        .args(words)
+        .args(["--workspace", "--features", "gantry/onnx"]);
+    command
+}
+
 fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();

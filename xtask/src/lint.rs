@@ -5,29 +5,28 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::setup::system;
-use crate::{command, command::cargo};
+use crate::{
+    command,
+    command::{cargo, workspace},
+};
 
 pub(crate) fn run(root: &Path) -> Result<()> {
     system::ensure(system::BUILD)?;
     command::run(cargo(root).args(["fmt", "--all", "--check"]))?;
-    command::run(cargo(root).args([
-        "clippy",
-        "--quiet",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    let strict = ["--", "-D", "warnings"];
+    command::run(
+        workspace(root, ["clippy", "--quiet"])
+            .arg("--all-targets")
+            .args(strict),
+    )?;
+    // What is shipped has no features.
+    command::run(
+        cargo(root)
+            .args(["clippy", "--quiet", "--workspace"])
+            .args(strict),
+    )?;
     if root.join("gateway/proxy/tests/layers.rs").exists() {
-        command::run(cargo(root).args([
-            "test",
-            "--quiet",
-            // Of the whole workspace, so that dependencies are not built again for fewer features.
-            "--workspace",
-            "--test",
-            "layers",
-        ]))?;
+        command::run(workspace(root, ["test", "--quiet"]).args(["--test", "layers"]))?;
     }
     if root.join("deny.toml").exists() && command::find("cargo-deny").is_some() {
         // Advisories need the network; these three do not.

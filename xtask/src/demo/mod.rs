@@ -19,7 +19,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::setup::{self, Purpose};
-use crate::{command, command::cargo};
+use crate::{command, command::workspace};
 use agents::Callers;
 use board::Board;
 use site::Site;
@@ -85,7 +85,7 @@ pub(crate) fn dashboards(root: &Path, pictures: Option<&Path>) -> Result<()> {
 fn build(root: &Path) -> Result<()> {
     println!("demo: building");
     // All of them, as the tests do: a part of the workspace would build its dependencies with other features once more.
-    command::run(cargo(root).args(["build", "--quiet", "--workspace", "--bins"]))
+    command::run(workspace(root, ["build", "--quiet"]).arg("--bins"))
 }
 
 /// Does `work` while sessions with the gateway are held one after the other.

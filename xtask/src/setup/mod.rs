@@ -7,6 +7,7 @@ mod npm;
 mod preview;
 mod prometheus;
 mod python;
+mod runtime;
 pub(crate) mod system;
 
 use std::path::Path;
@@ -44,6 +45,7 @@ pub(crate) fn install(root: &Path, cache: &Cache, purpose: Purpose) -> Result<()
     python::install(&pins, cache)?;
     if purpose == Purpose::Test {
         system::ensure(system::REDIS)?;
+        runtime::install(&pins, cache)?;
         for set in ["conformance", "rest", "stdio", "openapi"] {
             npm::install(&pins, cache, set)?;
         }

@@ -47,6 +47,8 @@ pub struct Surroundings<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// The host's name, which is the gateway's name by default.
     pub host_name: String,
+    /// Whether classifiers may be models in files.
+    pub models: bool,
 }
 
 /// Reads and checks the file at `path`, in the surroundings of this process.
@@ -77,6 +79,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Checked, Faults> {
             folder,
             variable: &variable,
             host_name: host_name(),
+            models: cfg!(feature = "onnx"),
         },
     )
 }

@@ -7,7 +7,7 @@ use gantry_guard::{CompileError, Custom, Kind, Limits, Scanner, Wanted, What};
 use super::{
     Guardrails, InForce,
     definitions::{Approved, LockError},
-    hooks::Hooks,
+    hooks::{Hooks, ModelError},
     rules::{Exception, Rules},
     seen::Seen,
     vault::Vault,
@@ -36,13 +36,22 @@ pub enum GuardrailsError {
         /// Why.
         source: LockError,
     },
+    /// A model cannot be used.
+    #[error("cannot use the model of the hook `{hook}`: {source}")]
+    Model {
+        /// The hook that names it.
+        hook: String,
+        /// Why.
+        source: ModelError,
+    },
 }
 
 impl Guardrails {
     /// Compiles what a configuration says. Takes a second where anything is scanned.
     ///
     /// # Errors
-    /// [`GuardrailsError`], where the lockfile has changed since the configuration was checked.
+    /// [`GuardrailsError`], where the lockfile has changed since the configuration was checked, and where a
+    /// model is not what it should be.
     pub fn compile(checked: &Checked) -> Result<Self, GuardrailsError> {
         if checked.is_empty() {
             return Ok(Self::none());
@@ -88,6 +97,8 @@ impl Guardrails {
             }
             None => None,
         };
+        let hooks = Hooks::compile(&checked.hooks, !checked.blocked_as_error)
+            .map_err(|(hook, source)| GuardrailsError::Model { hook, source })?;
         // Who only watches is not to stop what cannot be watched.
         let watches = rules.only_note()
             && checked
@@ -99,7 +110,7 @@ impl Guardrails {
             scanner: Scanner::compile(&customs, Limits::default(), wanted)?,
             rules,
             vault: Vault::new(checked.key.as_ref().map(|key| key.expose().as_bytes())),
-            hooks: Hooks::compile(&checked.hooks, !checked.blocked_as_error),
+            hooks,
             approved,
             seen: Seen::default(),
             blocked_as_error: checked.blocked_as_error,

@@ -24,7 +24,10 @@ use tokio::{
 use super::{certificates::Certificates, hooks::Snapshot, origin::Door};
 use crate::{
     admin,
-    config::{self, Checked, Faults, ListenTls, Source, Spec},
+    config::{
+        self, Checked, Faults, ListenTls, Source, Spec,
+        guardrails::{Hook, Judge},
+    },
     federation::Fronts,
     pipeline::{CompileError, Gateway, Lasting},
 };
@@ -198,7 +201,7 @@ fn client_authorities(config: &Checked) -> Option<&config::Certificates> {
     config.auth.as_ref()?.certificates.as_ref()
 }
 
-/// Reloads on SIGHUP and when the file, a certificate of the listener, or the description of an API has changed.
+/// Reloads on SIGHUP and when the file, a certificate of the listener, the description of an API, or a model has changed.
 pub(super) struct Watching {
     reloader: Arc<Reloader>,
     /// The files as they looked when the process began: what changes while it starts counts too.
@@ -258,6 +261,7 @@ fn files(reloader: &Reloader) -> Vec<PathBuf> {
     std::iter::once(reloader.path.clone())
         .chain(certificate)
         .chain(descriptions(&reloader.state.config()))
+        .chain(models(&reloader.state.config()))
         .collect()
 }
 
@@ -274,6 +278,15 @@ fn descriptions(config: &Checked) -> Vec<PathBuf> {
     versions
         .filter_map(|version| path(&version.source))
         .collect()
+}
+
+/// The files of classifiers.
+fn models(config: &Checked) -> Vec<PathBuf> {
+    let files = |hook: &Hook| match &hook.judge {
+        Judge::Model(model) => model.files().cloned().collect(),
+        Judge::Remote(_) => Vec::new(),
+    };
+    config.guardrails.hooks.iter().flat_map(files).collect()
 }
 
 /// What can be seen of a file without reading it. Links are followed: volume mounts replace them.

@@ -9,7 +9,7 @@ use gantry_guard::{CompileError, Custom, Kind, Limits, Scanner, Wanted, What};
 
 use super::Checker;
 use crate::config::checked::guardrails::{
-    Action, Definitions, Direction, Guardrails, Hook, Pattern, Rule, Unapproved,
+    Action, Definitions, Direction, Guardrails, Pattern, Rule, Unapproved,
 };
 use crate::config::fault::Path;
 use crate::config::raw::guardrails as raw;
@@ -202,26 +202,6 @@ impl Checker<'_> {
         }
         true
     }
-
-    fn hook(&mut self, name: &str, raw: &raw::Hook, path: &Path) -> Option<Hook> {
-        if !matches!(raw.action, raw::Action::Monitor | raw::Action::Block) {
-            self.fault(
-                &path.key("action"),
-                "a classifier judges a whole text",
-                "monitor, block",
-            );
-        }
-        let url = self.url(&raw.url, &path.key("url"))?;
-        Some(Hook {
-            name: name.to_owned(),
-            url,
-            action: action(raw.action),
-            direction: direction(raw.direction),
-            timeout: raw.timeout.into(),
-            open: raw.on_error == raw::OnError::Open,
-            cache: raw.cache.into(),
-        })
-    }
 }
 
 /// Scanners of one pattern each, by expression and whether case matters.
@@ -302,7 +282,7 @@ fn groups(raw: &raw::Guardrails) -> Vec<(String, Action)> {
         .collect()
 }
 
-fn action(raw: raw::Action) -> Action {
+pub(super) fn action(raw: raw::Action) -> Action {
     match raw {
         raw::Action::Off => Action::Off,
         raw::Action::Monitor => Action::Monitor,
@@ -314,7 +294,7 @@ fn action(raw: raw::Action) -> Action {
     }
 }
 
-fn direction(raw: raw::Direction) -> Direction {
+pub(super) fn direction(raw: raw::Direction) -> Direction {
     match raw {
         raw::Direction::Request => Direction::Request,
         raw::Direction::Response => Direction::Response,

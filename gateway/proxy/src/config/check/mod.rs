@@ -10,6 +10,7 @@ mod credentials;
 mod edge;
 mod federation;
 mod guardrails;
+mod hooks;
 mod limits;
 mod local;
 mod prices;

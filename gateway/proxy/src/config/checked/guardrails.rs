@@ -100,16 +100,44 @@ pub struct Pattern {
     pub action: Action,
 }
 
-/// An external classifier.
+/// A classifier.
 #[derive(Clone, Debug)]
 pub struct Hook {
     pub name: String,
-    pub url: Url,
+    pub judge: Judge,
     pub action: Action,
     pub direction: Direction,
     pub timeout: Duration,
     pub open: bool,
     pub cache: Duration,
+}
+
+/// Who a classifier is.
+#[derive(Clone, Debug)]
+pub enum Judge {
+    /// A service that texts are posted to.
+    Remote(Url),
+    /// A model in a file.
+    Model(Model),
+}
+
+/// A model in the ONNX format.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub path: PathBuf,
+    /// For a model that takes tokens.
+    pub tokenizer: Option<PathBuf>,
+    /// The class that is looked for; `None`: the last one.
+    pub label: Option<usize>,
+    /// 0 to 1.
+    pub threshold: f64,
+}
+
+impl Model {
+    /// The files that it is made of.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.path).chain(&self.tokenizer)
+    }
 }
 
 /// Approved definitions.

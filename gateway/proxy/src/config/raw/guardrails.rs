@@ -48,7 +48,7 @@ pub(in crate::config) struct Guardrails {
     /// Patterns of your own by name, which are kinds then.
     #[schemars(extend("maxProperties" = bounds::GUARD_PATTERNS_MAX))]
     pub patterns: BTreeMap<String, Pattern>,
-    /// External classifiers by name.
+    /// Classifiers by name.
     #[schemars(extend("maxProperties" = bounds::GUARD_HOOKS_MAX))]
     pub hooks: BTreeMap<String, Hook>,
     /// Definitions of tools, prompts and resources that were approved, and what becomes of others.
@@ -210,13 +210,27 @@ pub(in crate::config) struct Examples {
     pub passed: Vec<String>,
 }
 
-/// An external classifier: it gets `{"text", "direction", "server", "tool"}` and answers `{"flagged", "score"}`.
+/// A classifier, which judges whole texts: a service at `url`, or a `model` in a file.
+///
+/// A service gets `{"text", "direction", "server", "tool"}` and answers `{"flagged", "score"}`. A model takes a text, or
+/// the tokens of one, and gives probabilities or logits of classes; it needs a gateway that was built with
+/// `--features onnx`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["url", "action"]))]
+#[schemars(extend("required" = ["action"]))]
 pub(in crate::config) struct Hook {
     /// Where texts are posted.
-    pub url: String,
+    pub url: Option<String>,
+    /// The file of a model in the ONNX format, instead of `url`.
+    pub model: Option<String>,
+    /// With `model`: the `tokenizer.json` of a model that takes tokens. Left out: the model takes the text itself.
+    pub tokenizer: Option<String>,
+    /// With `model`: the class that is looked for, counted from 0. Left out: the last one.
+    #[schemars(extend("minimum" = 0, "maximum" = bounds::MODEL_LABEL_MAX))]
+    pub label: Option<u32>,
+    /// With `model`: the score, in hundredths, from which a text is flagged. Left out: 50.
+    #[schemars(extend("minimum" = 1, "maximum" = 100))]
+    pub threshold: Option<u32>,
     /// What becomes of a message that is flagged: `monitor` or `block`.
     pub action: Action,
     /// The way that messages go.
@@ -234,7 +248,11 @@ pub(in crate::config) struct Hook {
 impl Default for Hook {
     fn default() -> Self {
         Self {
-            url: String::new(),
+            url: None,
+            model: None,
+            tokenizer: None,
+            label: None,
+            threshold: None,
             action: Action::Monitor,
             direction: Direction::Both,
             timeout: Period::from_ms(250),

@@ -1,7 +1,7 @@
 //! `guardrails` as YAML.
 
 use super::Page;
-use crate::config::checked::guardrails::{Action, Direction, Guardrails, Unapproved};
+use crate::config::checked::guardrails::{Action, Direction, Guardrails, Judge, Unapproved};
 use crate::config::secret::MASK;
 
 pub(super) fn guardrails(page: &mut Page, guardrails: &Guardrails) {
@@ -46,7 +46,7 @@ pub(super) fn guardrails(page: &mut Page, guardrails: &Guardrails) {
         page.map("hooks", |page| {
             for hook in &guardrails.hooks {
                 page.map(&hook.name, |page| {
-                    page.text("url", super::shown_url(&hook.url));
+                    judge(page, &hook.judge);
                     page.text("action", action(hook.action));
                     page.text("direction", direction(hook.direction));
                     page.period("timeout", hook.timeout);
@@ -77,6 +77,21 @@ pub(super) fn guardrails(page: &mut Page, guardrails: &Guardrails) {
         (guardrails.injection_score * 100.0).round(),
     );
     page.optional("key", guardrails.key.as_ref().map(|_| MASK));
+}
+
+fn judge(page: &mut Page, judge: &Judge) {
+    match judge {
+        Judge::Remote(url) => page.text("url", super::shown_url(url)),
+        Judge::Model(model) => {
+            page.text("model", model.path.display());
+            let tokenizer = model.tokenizer.as_ref();
+            page.optional("tokenizer", tokenizer.map(|path| path.display()));
+            if let Some(label) = model.label {
+                page.bare("label", label);
+            }
+            page.bare("threshold", (model.threshold * 100.0).round());
+        }
+    }
 }
 
 fn on_error(open: bool) -> &'static str {

@@ -343,6 +343,44 @@ fn limits_and_prices() {
 }
 
 #[test]
+fn classifiers() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("m.onnx"), "").unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    let cases = [
+        "{action: block}",
+        "{url: http://127.0.0.1/, model: m.onnx, action: block}",
+        "{url: http://127.0.0.1/, tokenizer: t.json, label: 1, threshold: 70, action: block}",
+        "{model: m.onnx, action: redact}",
+        "{model: gone.onnx, tokenizer: folder, action: block}",
+        "{model: m.onnx, label: 10000, threshold: 0.5, action: block}",
+        "{modle: m.onnx, action: block}",
+        "{model: m.onnx, label: 0, threshold: 70, action: monitor}",
+    ]
+    .map(|hook| {
+        format!("servers: {{a: {{url: http://a/}}}}\nguardrails: {{hooks: {{judge: {hook}}}}}")
+    });
+    let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    check("classifiers", folder.path(), &cases);
+}
+
+#[test]
+fn a_model_needs_a_gateway_that_can_run_it() {
+    let text = "servers: {a: {url: http://a/}}\nguardrails:\n  hooks:\n    judge:\n      model: m.onnx\n      action: block\n";
+    let surroundings = Surroundings {
+        folder: PathBuf::from("/nowhere"),
+        variable: &|_| None,
+        host_name: "host-1".to_owned(),
+        models: false,
+    };
+    let faults = parse_in(text, "gantry.yaml", &surroundings).unwrap_err();
+    assert_eq!(
+        faults.to_string().trim(),
+        "gantry.yaml:5:14: guardrails.hooks.judge.model: this gateway was built without models\n  allowed: a gateway built with `--features onnx`, or `url`"
+    );
+}
+
+#[test]
 fn several_servers_at_one_endpoint() {
     check_texts(
         "federation",

@@ -24,6 +24,7 @@ fn parse_there(
         folder: folder.to_path_buf(),
         variable: &variable,
         host_name: "host-1".to_owned(),
+        models: true,
     };
     parse_in(text, "gantry.yaml", &surroundings)
 }

@@ -1,5 +1,7 @@
 //! Guardrails: what passes, what is rewritten, what is stopped, and what is written down about it.
 
+#[cfg(feature = "onnx")]
+mod models;
 mod sample;
 mod told;
 

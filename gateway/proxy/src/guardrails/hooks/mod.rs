@@ -1,4 +1,10 @@
-//! External classifiers: they are asked over HTTP, within a deadline, and not while they fail.
+//! Classifiers: they are asked within a deadline, and not while they fail. One is a service or a model; how
+//! it is asked, and nothing else, depends on that.
+
+#[cfg(feature = "onnx")]
+mod local;
+mod remote;
+mod text;
 
 use std::{
     collections::HashMap,
@@ -7,7 +13,6 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -15,23 +20,18 @@ use super::{
     report::{Evidence, Report},
     rules::Scope,
 };
-use crate::config::guardrails::{Action, Direction, Hook};
+use crate::config::guardrails::{self as config, Action, Direction, Hook};
+use remote::{Remote, RemoteError};
+use text::{PIECE_BYTES_MAX, pieces, texts};
 
-/// Most bytes that a classifier gets at once; longer messages are asked about in pieces.
-const PIECE_BYTES_MAX: usize = 64 * 1024;
 /// Most pieces of one message. A longer one cannot be judged.
 const PIECES_MAX: usize = 16;
-/// Strings up to this length are asked about whatever they hold; longer ones unless they are nothing
-/// but Base64.
-const WORD_BYTES_MAX: usize = 1024;
 /// Most answers that are remembered.
 const CACHE_MAX: usize = 10_000;
 /// Failures in a row after which a classifier is left alone.
 const FAILURES_MAX: u32 = 5;
 /// For how long.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Longest answer.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// All classifiers of one configuration.
 #[derive(Debug, Default)]
@@ -44,8 +44,16 @@ pub struct Hooks {
 #[derive(Debug)]
 struct Classifier {
     hook: Hook,
-    client: reqwest::Client,
+    judge: Judge,
     state: Mutex<State>,
+}
+
+/// Who is asked.
+#[derive(Debug)]
+enum Judge {
+    Remote(Remote),
+    #[cfg(feature = "onnx")]
+    Local(local::Local),
 }
 
 #[derive(Debug, Default)]
@@ -68,36 +76,49 @@ enum HookError {
     #[error("it is left alone after {FAILURES_MAX} failures")]
     Paused,
     #[error(transparent)]
-    Http(#[from] reqwest::Error),
-    #[error("its answer is too long")]
-    Long,
+    Remote(#[from] RemoteError),
+    #[cfg(feature = "onnx")]
+    #[error(transparent)]
+    Local(#[from] local::LocalError),
     #[error("the message has more than {PIECES_MAX} pieces of {PIECE_BYTES_MAX} bytes")]
     TooMuch,
-    #[error("its answer is of another form: {0}")]
-    Form(#[from] serde_json::Error),
+}
+
+/// Why a model cannot be a classifier.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// There is no code for it.
+    #[error("this gateway was built without `--features onnx`")]
+    NotBuilt,
+    /// The library that runs models.
+    #[error("ONNX Runtime cannot be used: {0}; `ORT_DYLIB_PATH` names its library")]
+    Runtime(String),
+    /// The file.
+    #[error("it cannot be loaded: {0}")]
+    Load(String),
+    /// The file with its vocabulary.
+    #[error("its tokenizer cannot be used: {0}")]
+    Tokenizer(String),
+    /// What it takes or gives.
+    #[error("it is of another form: {0}")]
+    Form(String),
 }
 
 impl Hooks {
-    pub(super) fn compile(hooks: &[Hook], as_result: bool) -> Self {
-        Self {
+    /// # Errors
+    /// The name of the hook whose model cannot be a classifier, and why.
+    pub(super) fn compile(hooks: &[Hook], as_result: bool) -> Result<Self, (String, ModelError)> {
+        let compile = |hook: &Hook| {
+            Ok(Classifier {
+                judge: Judge::compile(hook).map_err(|error| (hook.name.clone(), error))?,
+                hook: hook.clone(),
+                state: Mutex::default(),
+            })
+        };
+        Ok(Self {
             as_result,
-            classifiers: hooks
-                .iter()
-                .map(|hook| {
-                    let client = reqwest::Client::builder()
-                        .timeout(hook.timeout)
-                        .redirect(reqwest::redirect::Policy::none())
-                        .no_proxy()
-                        .build()
-                        .unwrap_or_default();
-                    Classifier {
-                        hook: hook.clone(),
-                        client,
-                        state: Mutex::default(),
-                    }
-                })
-                .collect(),
-        }
+            classifiers: hooks.iter().map(compile).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Whether there is none.
@@ -193,7 +214,7 @@ impl Classifier {
                 return Err(HookError::Paused);
             }
         }
-        let answer = self.post(scope, text).await;
+        let answer = self.judge.ask(scope, text).await;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &answer {
             Ok(verdict) => {
@@ -216,23 +237,27 @@ impl Classifier {
         }
         answer
     }
+}
 
-    async fn post(&self, scope: &Scope<'_>, text: &str) -> Result<Verdict, HookError> {
-        let body = serde_json::json!({"text": text, "direction": direction(scope), "server": scope.server, "tool": scope.subject});
-        let request = self
-            .client
-            .post(self.hook.url.clone())
-            .header("content-type", "application/json")
-            .body(body.to_string());
-        let mut answer = request.send().await?.error_for_status()?;
-        let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await? {
-            bytes.extend_from_slice(&piece);
-            if bytes.len() > ANSWER_BYTES_MAX {
-                return Err(HookError::Long);
+impl Judge {
+    fn compile(hook: &Hook) -> Result<Self, ModelError> {
+        match &hook.judge {
+            config::Judge::Remote(url) => Ok(Self::Remote(Remote::new(url, hook.timeout))),
+            #[cfg(feature = "onnx")]
+            config::Judge::Model(model) => {
+                Ok(Self::Local(local::Local::open(model, hook.timeout)?))
             }
+            #[cfg(not(feature = "onnx"))]
+            config::Judge::Model(_) => Err(ModelError::NotBuilt),
         }
-        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    async fn ask(&self, scope: &Scope<'_>, text: &str) -> Result<Verdict, HookError> {
+        match self {
+            Self::Remote(remote) => Ok(remote.ask(scope, text).await?),
+            #[cfg(feature = "onnx")]
+            Self::Local(local) => Ok(local.ask(text).await?),
+        }
     }
 }
 
@@ -253,59 +278,4 @@ fn question(scope: &Scope<'_>, text: &str) -> [u8; 32] {
         hash.update(part);
     }
     hash.finalize().into()
-}
-
-/// Every string of a message that may say something.
-fn texts(message: &[u8]) -> Vec<String> {
-    fn collect(value: Value, texts: &mut Vec<String>) {
-        match value {
-            Value::String(text) if says_something(&text) => texts.push(text),
-            Value::Array(items) => items.into_iter().for_each(|item| collect(item, texts)),
-            Value::Object(members) => members
-                .into_iter()
-                .for_each(|(_, member)| collect(member, texts)),
-            _ => {}
-        }
-    }
-    let mut texts = Vec::new();
-    if let Ok(value) = serde_json::from_slice::<Value>(message) {
-        collect(value, &mut texts);
-    }
-    texts
-}
-
-/// Pictures and other files are long, and nothing but Base64.
-fn says_something(text: &str) -> bool {
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
-    !text.is_empty() && (text.len() <= WORD_BYTES_MAX || !text.bytes().all(is_base64))
-}
-
-/// A text in pieces of at most [`PIECE_BYTES_MAX`] bytes, cut between characters.
-fn pieces(mut text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    while !text.is_empty() {
-        let (piece, rest) = text.split_at(text.floor_char_boundary(PIECE_BYTES_MAX));
-        pieces.push(piece);
-        text = rest;
-    }
-    pieces
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_text_is_asked_about_whatever_its_length_and_spaces() {
-        let long = "ab ".repeat(100_000);
-        let file = "QUJD".repeat(1_000);
-        let message =
-            serde_json::json!({"a": ["no_space", long, {"data": file, "b": "überall "}], "n": 1});
-        let found = texts(message.to_string().as_bytes());
-        assert_eq!(found, ["no_space", &*long, "überall "]);
-        let whole = found.join("\n");
-        let cut = pieces(&whole);
-        assert_eq!((cut.len(), cut.concat()), (5, whole.clone()));
-        assert!(cut.iter().all(|piece| piece.len() <= PIECE_BYTES_MAX));
-    }
 }
