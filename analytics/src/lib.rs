@@ -19,7 +19,6 @@ pub mod cost;
 pub mod delivery;
 pub mod erase;
 pub mod export;
-mod hex;
 pub mod log;
 pub mod migrate;
 pub mod payload;

@@ -59,7 +59,7 @@ impl Migration {
     /// SHA-256 of the text, in lower-case hex.
     pub fn sha256(&self) -> String {
         let digest = Sha256::digest(self.sql.as_bytes());
-        crate::hex::encode(&digest)
+        hex::encode(digest)
     }
 
     /// The statements as the store gets them.

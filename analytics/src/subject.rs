@@ -82,7 +82,7 @@ impl Pseudonyms {
             let mut options = fs::OpenOptions::new();
             let made = options.write(true).create_new(true).mode(0o600).open(path);
             made.and_then(|mut file| {
-                file.write_all(crate::hex::encode(&key).as_bytes())?;
+                file.write_all(hex::encode(key).as_bytes())?;
                 file.sync_all()
             })
             .map_err(failed("make"))?;

@@ -110,11 +110,8 @@ pub struct PublicKey {
 impl PublicKey {
     fn new(bytes: [u8; 32]) -> Self {
         let digest = Sha256::digest(bytes);
-        let id = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
-        Self {
-            bytes,
-            id: id.collect(),
-        }
+        let id = hex::encode(digest.get(..8).unwrap_or_default());
+        Self { bytes, id }
     }
 
     /// Reads a public key in PEM.

@@ -34,14 +34,14 @@ const COLUMNS: &str = "epoch, first_seq, last_seq, rows, CAST(kind, 'Int8') AS k
 
 /// The signature travels as hexadecimal text.
 mod serde_bytes_text {
+    use hex::FromHex as _;
     use serde::{Deserialize as _, Deserializer};
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Ok(crate::hex::decode::<64>(&text.to_ascii_lowercase())
-            .map_or_else(Vec::new, |signature| signature.to_vec()))
+        Ok(<[u8; 64]>::from_hex(text).map_or_else(|_| Vec::new(), |signature| signature.to_vec()))
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use ::clickhouse::{Client, Row, error::Error};
+use hex::FromHex as _;
 use serde::Deserialize;
 
 use super::{
@@ -175,7 +176,7 @@ impl Check<'_> {
                 .bind(&seal.gateway)
                 .bind(seal.epoch)
                 .bind(seal.first_seq)
-                .bind(crate::hex::encode(&seal.seal))
+                .bind(hex::encode(seal.seal))
                 .fetch_optional()
                 .await?;
             if let Some(tags) = tags {
@@ -189,7 +190,7 @@ impl Check<'_> {
 
     fn erasure(&mut self, of: &Seal, row: &ErasureRow) {
         let claim = crate::erase::claim(&row.hash, &of.gateway, of.epoch, row.seq);
-        let signature = crate::hex::decode::<64>(&row.signature).unwrap_or([0; 64]);
+        let signature = <[u8; 64]>::from_hex(&row.signature).unwrap_or([0; 64]);
         if self.keys.trust(&row.key_id, &claim, &signature) == Some(false) {
             let event = format!("{}/{}/{}", of.gateway, of.epoch, row.seq);
             self.report.fault(event, What::ErasureUnsigned);
@@ -232,7 +233,7 @@ impl Check<'_> {
                     .bind(&seal.gateway)
                     .bind(seal.epoch)
                     .bind(seal.first_seq)
-                    .bind(crate::hex::encode(&seal.seal))
+                    .bind(hex::encode(seal.seal))
                     .fetch_one::<u64>()
                     .await?;
             }

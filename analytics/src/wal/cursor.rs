@@ -92,18 +92,19 @@ impl Cursor {
 
 /// A hash as hexadecimal text.
 mod hex {
+    use ::hex::{FromHex as _, encode};
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    use crate::{hex, seal::Hash};
+    use crate::seal::Hash;
 
     pub(super) fn serialize<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(hash))
+        serializer.serialize_str(&encode(hash))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Hash, D::Error> {
         let text = String::deserialize(deserializer)?;
-        hex::decode(&text).ok_or_else(|| D::Error::custom("this is not a hash"))
+        Hash::from_hex(&text).map_err(|_| D::Error::custom("this is not a hash"))
     }
 }

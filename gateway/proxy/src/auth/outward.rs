@@ -126,7 +126,7 @@ impl Credentials {
             None => Ok(None),
             Some(Outward::Header(name, value)) => Ok(Some((name.clone(), value.clone()))),
             Some(Outward::Token(tokens)) => {
-                let token = tokens.obtain(server, caller, &self.fetcher).await?;
+                let token = Box::pin(tokens.obtain(server, caller, &self.fetcher)).await?;
                 Ok(Some((header::AUTHORIZATION, token)))
             }
         }

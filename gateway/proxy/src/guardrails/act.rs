@@ -53,7 +53,9 @@ struct AsIs(u64);
 impl Hasher for AsIs {
     fn write(&mut self, bytes: &[u8]) {
         // Of a number only `write_u64` is used.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
     }
 
     fn write_u64(&mut self, hash: u64) {

@@ -43,13 +43,7 @@ pub fn hash(definition: &Value) -> String {
         other => canonical(other, &mut text),
     }
     let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .fold(String::from("sha256:"), |mut hex, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    format!("sha256:{}", hex::encode(digest))
 }
 
 fn canonical(value: &Value, text: &mut String) {

@@ -47,7 +47,9 @@ impl Vault {
     pub(super) fn new(key: Option<&[u8]>) -> Self {
         let whole: [u8; 32] = key.map_or_else(rand::random, |key| Sha256::digest(key).into());
         let mut key = [0; 16];
-        key.iter_mut().zip(whole).for_each(|(byte, of_whole)| *byte = of_whole);
+        key.iter_mut()
+            .zip(whole)
+            .for_each(|(byte, of_whole)| *byte = of_whole);
         Self {
             key,
             tokens: Mutex::default(),

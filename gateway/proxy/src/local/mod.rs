@@ -214,8 +214,7 @@ impl Local {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let secret: [u8; 32] = rand::random();
-        let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut key = HeaderValue::from_str(&digits).map_err(io::Error::other)?;
+        let mut key = HeaderValue::try_from(hex::encode(secret)).map_err(io::Error::other)?;
         key.set_sensitive(true);
         let door = Door::new(key.clone(), Arc::clone(&self.services));
         runtime.spawn(door.serve(listener));

@@ -106,7 +106,7 @@ impl Inspection {
             Ok(acted) => acted,
             Err(blocked) => {
                 note(&blocked.report);
-                return Ok(self.instead(&blocked, json).await);
+                return Ok(Box::pin(self.instead(&blocked, json)).await);
             }
         };
         note(&acted.report);
@@ -115,7 +115,7 @@ impl Inspection {
             let judged = hooks.judge(&scope, &acted.message, &mut report).await;
             if let Err(blocked) = judged {
                 note(&blocked.report);
-                return Ok(self.instead(&blocked, json).await);
+                return Ok(Box::pin(self.instead(&blocked, json)).await);
             }
             note(&report);
         }

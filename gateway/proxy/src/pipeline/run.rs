@@ -170,7 +170,7 @@ pub async fn run(
             if let Some(id) = &reply.id {
                 let (about, revision) = ((&blocked, id.as_raw()), revision.as_ref());
                 let traceparent = trail.traceparent();
-                decline::answer(
+                let declined = decline::answer(
                     gateway,
                     server,
                     &permit,
@@ -178,8 +178,8 @@ pub async fn run(
                     revision,
                     traceparent,
                     about,
-                )
-                .await;
+                );
+                Box::pin(declined).await;
             }
             return Err(blocked.into());
         }

@@ -94,8 +94,8 @@ pub async fn settle(gateway: &Gateway, mut entry: Entry) -> Result<(), Unsettled
     };
     trace(gateway, entry, &record, &event_id);
     tracing::info!(
-        trace_id = %hex(&record.trace_id),
-        span_id = %hex(&record.span_id),
+        trace_id = %hex::encode(record.trace_id),
+        span_id = %hex::encode(record.span_id),
         event_id,
         agent = record.agent,
         server = record.server,
@@ -143,8 +143,4 @@ fn trace(gateway: &Gateway, entry: &Entry, record: &Record<'_>, event_id: &str) 
             tries: &entry.tries(),
         });
     }
-}
-
-fn hex(bytes: &[u8]) -> impl std::fmt::Display + '_ {
-    std::fmt::from_fn(|f| bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")))
 }

@@ -189,12 +189,7 @@ impl Server {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        let digits: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        HeaderValue::from_str(&digits).ok()
+        HeaderValue::try_from(hex::encode(hash.finalize())).ok()
     }
 
     /// What stands for a caller in every choice: its agent, or its address where it has no name.

@@ -151,7 +151,8 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
             let outcome = match place {
                 Some(place) => {
                     let _in_flight = gateway.metrics.in_flight(place.front.name());
-                    federation::run(place, request, trail, departure).await
+                    // On the heap, or every other request would be as large, and is moved.
+                    Box::pin(federation::run(place, request, trail, departure)).await
                 }
                 None => {
                     let _in_flight = gateway.metrics.in_flight(&request.server);
@@ -175,7 +176,7 @@ async fn answer_with(
     outcome: Result<Outcome, Refusal>,
 ) -> Result<(), Refusal> {
     match outcome? {
-        Outcome::Reply(reply) => outbound::deliver(session, gateway, trail, *reply).await,
+        Outcome::Reply(reply) => outbound::deliver(session, gateway, trail, reply).await,
         Outcome::Own(own) => outbound::give(session, gateway, trail, own).await,
         Outcome::Stream(stream) => outbound::stream(session, gateway, trail, stream).await,
     }

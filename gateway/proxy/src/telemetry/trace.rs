@@ -97,24 +97,25 @@ pub fn with_span(body: &[u8], traceparent: &str, span_id: [u8; 8]) -> Option<Vec
     }
     let mut changed = body.to_vec();
     let digits = changed.get_mut(start..start + 16)?;
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(span_id) {
-        let text = format!("{byte:02x}");
-        pair.copy_from_slice(text.as_bytes());
-    }
+    hex::encode_to_slice(span_id, digits).ok()?;
     Some(changed)
 }
 
 impl fmt::Display for TraceContext {
     /// The `traceparent` that a server is given: ours is its parent span.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = |f: &mut fmt::Formatter<'_>, bytes: &[u8]| {
-            bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-        };
-        f.write_str("00-")?;
-        hex(f, &self.trace_id)?;
-        f.write_str("-")?;
-        hex(f, &self.span_id)?;
-        write!(f, "-{:02x}", self.flags)
+        for (before, bytes) in [
+            ("00-", &self.trace_id[..]),
+            ("-", &self.span_id),
+            ("-", &[self.flags]),
+        ] {
+            let mut digits = [0; 32];
+            let digits = digits.get_mut(..2 * bytes.len()).unwrap_or_default();
+            hex::encode_to_slice(bytes, digits).map_err(|_| fmt::Error)?;
+            f.write_str(before)?;
+            f.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
     }
 }
 

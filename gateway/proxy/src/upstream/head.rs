@@ -95,6 +95,9 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// Most headers that are added to those of a caller.
+const ADDED_MAX: usize = 8;
+
 /// Builds the request head for `url` from headers that [`strip`] has gone over; `inner` is for a server of this
 /// process: the key, and whose call it is.
 pub(super) fn build(
@@ -106,7 +109,8 @@ pub(super) fn build(
     own: &OwnHeaders,
 ) -> Result<RequestHeader> {
     let (host, path) = address_parts(url);
-    let mut request = RequestHeader::build_no_case(verb.method(), path.as_bytes(), None)?;
+    let room = Some(headers.len() + ADDED_MAX);
+    let mut request = RequestHeader::build_no_case(verb.method(), path.as_bytes(), room)?;
     request.insert_header(header::HOST, host)?;
     let traceparent = HeaderValue::from_str(&own.traceparent).ok();
     for (name, value) in headers {

@@ -229,7 +229,9 @@ impl Upstream {
         &self,
         peer: &HttpPeer,
     ) -> pingora_core::Result<(HttpSession, bool)> {
-        self.connector.get_http_session(peer).await
+        // On the heap: what it takes to open a connection is most of what a call takes, and a call is moved around and
+        // kept for as long as its answer streams.
+        Box::pin(self.connector.get_http_session(peer)).await
     }
 
     /// Gives a connection back for reuse, over which a whole answer has come.

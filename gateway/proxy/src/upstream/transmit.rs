@@ -49,7 +49,7 @@ pub(super) async fn transmit(
                 }
                 session.finish_request_body().await
             };
-            let sent = sent.await;
+            let sent = Box::pin(sent).await;
             (session, sent)
         }
     }

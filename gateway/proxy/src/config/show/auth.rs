@@ -27,8 +27,7 @@ pub(super) fn auth(page: &mut Page, auth: &Auth) {
         page.list("scopes", &rule.scopes);
     });
     page.items("api_keys", &auth.api_keys, |page, key| {
-        let digits = key.sha256.iter().map(|byte| format!("{byte:02x}"));
-        page.text("sha256", digits.collect::<String>());
+        page.text("sha256", hex::encode(key.sha256));
         page.text("agent", &key.agent);
         page.list("teams", &key.teams);
         page.list("scopes", &key.scopes);

@@ -228,10 +228,5 @@ pub(super) fn digest(parts: &[&[u8]]) -> String {
         hasher.update(part);
     }
     let hash = hasher.finalize();
-    hash.iter()
-        .take(12)
-        .fold(String::with_capacity(24), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex::encode(hash.get(..12).unwrap_or_default())
 }

@@ -180,7 +180,7 @@ impl Stdio {
             Err(fault) => return self.unstarted(asking, &fault),
         };
         let id: [u8; 16] = rand::rng().random();
-        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex::encode(id);
         let owner: Arc<str> = id.as_str().into();
         let mut underway = match opening.process.ask(text, asking.call, &owner).await {
             Ok(underway) => underway,

@@ -11,7 +11,6 @@ mod phases;
 
 use std::{
     borrow::Cow,
-    fmt::Write as _,
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -386,10 +385,5 @@ fn micros(since: Instant) -> u64 {
 /// 128 bits of SHA-256 in hexadecimal: enough to tell sessions apart, of no use to hijack one.
 fn digest(session: &[u8]) -> String {
     let hash = Sha256::digest(session);
-    hash.iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex::encode(hash.get(..16).unwrap_or_default())
 }

@@ -42,7 +42,7 @@ pub(super) async fn deliver(
     session: &mut ServerSession,
     gateway: &Gateway,
     trail: &mut Option<Trail>,
-    reply: Reply,
+    mut reply: Box<Reply>,
 ) -> std::result::Result<(), Refusal> {
     let status = reply.exchange.status();
     let headers = reply.exchange.headers();
@@ -90,9 +90,8 @@ pub(super) async fn deliver(
         cancellable: reply.cancellable,
         endless: reply.endless,
     };
-    let mut exchange = reply.exchange;
-    match delivery.run(&mut exchange).await {
-        Delivered::Whole => exchange.finish().await,
+    match delivery.run(&mut reply.exchange).await {
+        Delivered::Whole => reply.exchange.finish().await,
         // Dropping the exchange closes it, which tells the server that nobody listens any more.
         Delivered::Cut => connection::cut(delivery.session).await,
         Delivered::Nothing(refusal) => return Err(refusal),
