@@ -80,6 +80,8 @@ pub struct Messages {
 #[derive(Debug)]
 enum Cutter {
     Json(value::Cutter),
+    /// A body that is one message once it has ended.
+    Whole,
     EventStream(event::Cutter),
 }
 
@@ -93,10 +95,25 @@ enum Cut {
 impl Messages {
     /// For a body of this format whose messages have at most `bytes_max` bytes each.
     pub fn new(format: Format, bytes_max: usize) -> Self {
-        let cutter = match format {
-            Format::Json => Cutter::Json(value::Cutter::default()),
-            Format::EventStream => Cutter::EventStream(event::Cutter::default()),
-        };
+        Self::cut_by(
+            match format {
+                Format::Json => Cutter::Json(value::Cutter::default()),
+                Format::EventStream => Cutter::EventStream(event::Cutter::default()),
+            },
+            bytes_max,
+        )
+    }
+
+    /// As [`Messages::new`], for whom a message of a body in JSON is early enough when the body has ended: where it
+    /// ends need not be looked for then.
+    pub fn in_no_hurry(format: Format, bytes_max: usize) -> Self {
+        match format {
+            Format::Json => Self::cut_by(Cutter::Whole, bytes_max),
+            Format::EventStream => Self::new(format, bytes_max),
+        }
+    }
+
+    fn cut_by(cutter: Cutter, bytes_max: usize) -> Self {
         Self {
             cutter,
             held: Held::One(Bytes::new()),
@@ -128,6 +145,7 @@ impl Messages {
         let bytes = self.held.bytes();
         let (found, format) = match &mut self.cutter {
             Cutter::Json(cutter) => (cutter.cut(bytes), Format::Json),
+            Cutter::Whole => (None, Format::Json),
             Cutter::EventStream(cutter) => (cutter.cut(bytes, self.ended), Format::EventStream),
         };
         let found = found.or_else(|| self.rest(format));

@@ -227,3 +227,25 @@ proptest! {
         prop_assert_eq!(texts(&cut), texts(&whole));
     }
 }
+
+#[test]
+fn who_is_in_no_hurry_gets_a_body_in_json_whole_when_it_has_ended() {
+    let (head, tail) = (&br#" {"id":1,"result":"#[..], &b"{}} \n"[..]);
+    for bytes_max in [head.len() + tail.len() - 1, head.len() + tail.len()] {
+        let fits = bytes_max == head.len() + tail.len();
+        let mut messages = Messages::in_no_hurry(Format::Json, bytes_max);
+        messages.feed(Bytes::from_static(head));
+        assert_eq!(messages.next_part(), Ok(None));
+        messages.feed(Bytes::from_static(tail));
+        assert_eq!(messages.next_part().is_ok(), fits);
+        messages.end();
+        match messages.next_part() {
+            Ok(part) => {
+                let parts = Vec::from_iter(part);
+                assert_eq!(kept(&parts), [head, tail].concat());
+                assert_eq!((texts(&parts).len(), messages.next_part()), (1, Ok(None)));
+            }
+            Err(TooLarge { .. }) => assert!(!fits),
+        }
+    }
+}

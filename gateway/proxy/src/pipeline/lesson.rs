@@ -70,7 +70,7 @@ impl Lesson {
     pub fn listen(self, format: Format) -> Listening {
         Listening {
             lesson: self,
-            messages: Messages::new(format, LIST_BYTES_MAX),
+            messages: Messages::in_no_hurry(format, LIST_BYTES_MAX),
         }
     }
 }
