@@ -106,6 +106,29 @@ fn shape(value: &Value) -> String {
 }
 
 #[test]
+fn what_stands_for_an_identifier_names_none() {
+    for text in [
+        "+3173952 5780 078-05-1120  +9575415",
+        "+39-401 9387- 0162937671. /. 19/12/1935- (847) 265-8534",
+        "+1 57.42412758 1 81609214097 name: 40080239481",
+    ] {
+        let once = redacted(&serde_json::to_vec(&[text]).unwrap()).unwrap();
+        assert_eq!(redacted(&once), None, "{text}");
+    }
+    for (label, found) in [
+        ("[PHONE]", false),
+        ("[PHONE:0123456789abcdef]", false),
+        ("[PHONE:t0123456789abcdef]", false),
+        ("phone", true),
+        ("[phone]", true),
+        ("[PHONE", true),
+    ] {
+        let text = serde_json::to_vec(&[format!("{label} 079 212 34 56")]).unwrap();
+        assert_eq!(redacted(&text).is_some(), found, "{label}");
+    }
+}
+
+#[test]
 fn what_stands_for_a_secret_names_none() {
     for text in [
         "password=hunter2Hunter :AA00##",

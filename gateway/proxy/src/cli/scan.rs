@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             }
         },
     };
-    // Classifiers may stand behind TLS.
+    // For the clients of classifiers, which are made with the guardrails and not asked here.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let guardrails = match Guardrails::compile(&checked) {
         Ok(guardrails) => guardrails,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use gantry_guard::{
-    Finding, Scan, Scanner, What,
+    CodePoints, Finding, Scan, Scanner, What,
     kind::{HIDDEN_TEXT, INJECTION},
     redact::{Edit, Number, placeholder, splice},
 };
@@ -67,76 +67,32 @@ impl Hasher for AsIs {
     }
 }
 
-/// What the rules say about what was found. `mirrored`: headers repeat texts of the message.
-pub(super) fn act<'a>(
-    scanner: &Scanner,
-    rules: &Rules,
-    vault: &Vault,
-    scope: &Scope<'_>,
-    scan: Scan<'a>,
-    mirrored: bool,
-) -> Acted<'a> {
-    let mut report = Report {
-        injection: scan.injection,
-        ..Report::default()
+/// Does what the rules say about what was found. `mirrored`: headers repeat texts of the message.
+pub(super) fn act<'a>(by: By<'_>, scope: &Scope<'_>, scan: Scan<'a>, mirrored: bool) -> Acted<'a> {
+    let mut acting = Acting {
+        by,
+        scope,
+        report: Report {
+            injection: scan.injection,
+            ..Report::default()
+        },
+        blocked: None,
+        edits: Vec::new(),
+        seen: HashSet::default(),
     };
-    let mut blocked = None;
-    let mut edits = Vec::new();
-    let mut seen: HashSet<u64, BuildHasherDefault<AsIs>> = HashSet::default();
     let mut code_points = scan.code_points();
     for finding in &scan.findings {
-        let value = scan.value(finding);
-        if is_exempt(scanner, rules, &scan, finding, value) {
-            continue;
-        }
-        let pointer = OnceCell::new();
-        let place = || {
-            let pointer: &String = pointer.get_or_init(|| scan.pointer(finding.token));
-            pointer.as_str()
-        };
-        let Some(decision) = rules.decide(scope, finding.what, place) else {
-            continue;
-        };
-        let action = possible(decision.action, &scan, finding);
-        let kind = scanner.name(finding.what);
-        let hash = vault.hash(kind, value);
-        if action == Action::Block && blocked.is_none() {
-            blocked = Some(Arc::clone(decision.rule));
-        }
-        if let Some(text) = replacement(action, kind, value, hash, vault, scope) {
-            edits.push(Edit {
-                token: finding.token,
-                start: finding.start,
-                end: finding.end,
-                text,
-                number: if scan.is_in_number(finding) {
-                    number(place(), scope)
-                } else {
-                    Number::Text
-                },
-            });
-        }
-        if report.describes(action) {
-            place();
-        }
-        let evidence = Evidence {
-            kind: match finding.what {
-                What::Kind(kind) => kind.name().into(),
-                What::Custom(_) => kind.to_owned().into(),
-            },
-            pointer: pointer.into_inner().unwrap_or_default(),
-            rule: Arc::clone(decision.rule),
-            action,
-            span: code_points.of(finding),
-            score: finding.score,
-            hash,
-        };
-        report.add(evidence, seen.insert(hash));
+        acting.take(&scan, finding, &mut code_points);
     }
+    let Acting {
+        report,
+        blocked,
+        edits,
+        ..
+    } = acting;
     if edits.is_empty() || blocked.is_some() {
-        let message = Cow::Borrowed(scan.message());
         return Acted {
-            message,
+            message: Cow::Borrowed(scan.message()),
             report,
             rewritten: Vec::new(),
             blocked,
@@ -152,6 +108,84 @@ pub(super) fn act<'a>(
         report,
         rewritten,
         blocked,
+    }
+}
+
+/// What decides about findings.
+#[derive(Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) scanner: &'a Scanner,
+    pub(super) rules: &'a Rules,
+    pub(super) vault: &'a Vault,
+}
+
+/// What becomes of one message.
+struct Acting<'a> {
+    by: By<'a>,
+    scope: &'a Scope<'a>,
+    report: Report,
+    blocked: Option<Arc<str>>,
+    edits: Vec<Edit>,
+    /// Hashes of values, each of which counts once.
+    seen: HashSet<u64, BuildHasherDefault<AsIs>>,
+}
+
+impl Acting<'_> {
+    /// Decides about a finding, and notes it.
+    fn take(&mut self, scan: &Scan<'_>, finding: &Finding, code_points: &mut CodePoints<'_>) {
+        let By {
+            scanner,
+            rules,
+            vault,
+        } = self.by;
+        let value = scan.value(finding);
+        if is_exempt(scanner, rules, scan, finding, value) {
+            return;
+        }
+        // Said only where somebody asks: it is of any length.
+        let pointer = OnceCell::new();
+        let place = || {
+            let pointer: &String = pointer.get_or_init(|| scan.pointer(finding.token));
+            pointer.as_str()
+        };
+        let Some(decision) = rules.decide(self.scope, finding.what, place) else {
+            return;
+        };
+        let action = possible(decision.action, scan, finding);
+        if action == Action::Block && self.blocked.is_none() {
+            self.blocked = Some(Arc::clone(decision.rule));
+        }
+        let kind = scanner.name(finding.what);
+        let hash = vault.hash(kind, value);
+        if let Some(text) = replacement(action, kind, value, hash, vault, self.scope) {
+            self.edits.push(Edit {
+                token: finding.token,
+                start: finding.start,
+                end: finding.end,
+                text,
+                number: if scan.is_in_number(finding) {
+                    number(place(), self.scope)
+                } else {
+                    Number::Text
+                },
+            });
+        }
+        if self.report.describes(action) {
+            place();
+        }
+        let evidence = Evidence {
+            kind: match finding.what {
+                What::Kind(kind) => kind.name().into(),
+                What::Custom(_) => kind.to_owned().into(),
+            },
+            pointer: pointer.into_inner().unwrap_or_default(),
+            rule: Arc::clone(decision.rule),
+            action,
+            span: code_points.of(finding),
+            score: finding.score,
+            hash,
+        };
+        self.report.add(evidence, self.seen.insert(hash));
     }
 }
 

@@ -31,6 +31,7 @@ use gantry_mcp::headers::PROTOCOL_VERSION;
 use http::{HeaderMap, HeaderValue, header};
 
 pub use act::Acted;
+use act::By;
 pub use compile::GuardrailsError;
 pub use definitions::LockError;
 pub use report::{Evidence, Report};
@@ -260,14 +261,12 @@ impl Guardrails {
             Ok(scan) => scan,
             Err(error) => return self.unscanned(force, scope, message, error),
         };
-        let mut acted = act::act(
-            &force.scanner,
-            &force.rules,
-            &force.vault,
-            scope,
-            scan,
-            mirrored,
-        );
+        let by = By {
+            scanner: &force.scanner,
+            rules: &force.rules,
+            vault: &force.vault,
+        };
+        let mut acted = act::act(by, scope, scan, mirrored);
         let removed = force.approved.as_ref().and_then(|approved| {
             definitions::review(approved, scope, message, &acted.message, &mut acted.report)
         });
