@@ -7,7 +7,7 @@ use crate::database::{Database, DatabaseError, PassError, Pattern};
 use crate::injection::PHRASES;
 use crate::rules;
 use crate::scanner::{ScanError, Wanted};
-use crate::secrets::{ANCHORS, Assignment, KEYWORDS, TOKENS};
+use crate::secrets::{ANCHORS, Assignment, KEYWORDS, TOKENS, is_in_placeholder};
 use crate::work::Work;
 
 /// What a match stands for.
@@ -257,7 +257,7 @@ impl Word {
     fn around(&self, buffer: &[u8], end: usize) -> Option<usize> {
         let word = self.text.as_bytes();
         let start = end.checked_sub(self.core_end - self.core_start)?;
-        if is_placeholders(buffer, start, end) {
+        if is_in_placeholder(buffer, end) {
             return None;
         }
         let mut before = buffer.get(..start)?.iter().rev().copied().peekable();
@@ -289,39 +289,6 @@ impl Word {
     }
 }
 
-/// Most bytes of a placeholder on either side of a word in it.
-const PLACEHOLDER_BYTES_MAX: usize = 32;
-
-/// Whether a word is a placeholder's, as in `[US_SSN]` and `[PHONE:0123456789abcdef]`: what was taken out names none of
-/// its neighbours, or more would be found in a message each time that it is redacted.
-fn is_placeholders(buffer: &[u8], start: usize, end: usize) -> bool {
-    let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
-    if !buffer.get(start).is_some_and(is_name) {
-        return false;
-    }
-    let mut before = buffer.get(..start).unwrap_or_default().iter().rev();
-    let mut behind = buffer.get(end..).unwrap_or_default().iter();
-    let first = before
-        .by_ref()
-        .take(PLACEHOLDER_BYTES_MAX)
-        .find(|byte| !is_name(byte));
-    if first != Some(&b'[') {
-        return false;
-    }
-    match behind
-        .by_ref()
-        .take(PLACEHOLDER_BYTES_MAX)
-        .find(|byte| !is_name(byte))
-    {
-        // The digits of a hash, or of a token behind a `t`.
-        Some(b':') => {
-            let digit = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b't';
-            behind.take(PLACEHOLDER_BYTES_MAX).find(|byte| !digit(byte)) == Some(&b']')
-        }
-        last => last == Some(&b']'),
-    }
-}
-
 /// What may stand for a space.
 fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'_' | b'.' | b':' | b'-')
@@ -349,8 +316,11 @@ mod tests {
             ("phone", "\0[PHONE \0", Some(8)),
             ("phone", "\0PHONE]\0", Some(7)),
             ("phone", "\0[PHONE]\0", None),
-            ("phone", "\0[PHONE:0123abcd]\0", None),
-            ("phone", "\0[PHONE:t0123abcd]\0", None),
+            ("phone", "\0[PHONE:0123456789abcdef]\0", None),
+            ("phone", "\0[PHONE:t0123456789abcdef]\0", None),
+            ("phone", "\0[PHONE:0791234567]\0", Some(8)),
+            ("phone", "\0[PHONE:1234567890123456]\0", Some(8)),
+            ("ssn", "\0[SSN]\0", Some(6)),
             ("phone", "\0[PHONE: 0791234567]\0", Some(8)),
             ("ssn", "\0[US_SSN]\0", None),
             ("date of birth", "\0[DATE_OF_BIRTH]\0", None),

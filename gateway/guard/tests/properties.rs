@@ -126,6 +126,16 @@ fn what_stands_for_an_identifier_names_none() {
         let text = serde_json::to_vec(&[format!("{label} 079 212 34 56")]).unwrap();
         assert_eq!(redacted(&text).is_some(), found, "{label}");
     }
+    // What only looks like one hides nothing.
+    for text in [
+        "[PASSPORT:123456789]",
+        "[US_SSN:078051121]",
+        "[SSN] 078051121",
+        "[PASSWORD:hunter2Hunter]",
+    ] {
+        let whole = serde_json::to_vec(&[text]).unwrap();
+        assert!(redacted(&whole).is_some(), "{text}");
+    }
 }
 
 #[test]

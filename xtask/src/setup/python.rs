@@ -33,6 +33,14 @@ pub(crate) fn install(pins: &Path, cache: &Cache) -> Result<()> {
         )
         .context("cannot create the virtual environment")?;
     }
+    command::capture(&mut pip(cache, &requirements)).context("is PyPI reachable?")?;
+    command::capture(Command::new(cache.python()).args(["-m", "pip", "check"]))
+        .context("the pins contradict each other")?;
+    cache::stamp(&place, &inputs)
+}
+
+/// Installs what a file pins, and nothing that it leaves out.
+pub(crate) fn pip(cache: &Cache, requirements: &Path) -> Command {
     let mut pip = Command::new(cache.python());
     pip.args([
         "-m",
@@ -43,10 +51,8 @@ pub(crate) fn install(pins: &Path, cache: &Cache) -> Result<()> {
         "--disable-pip-version-check",
         "--requirement",
     ]);
-    command::capture(pip.arg(&requirements)).context("is PyPI reachable?")?;
-    command::capture(Command::new(cache.python()).args(["-m", "pip", "check"]))
-        .context("the pins contradict each other")?;
-    cache::stamp(&place, &inputs)
+    pip.arg(requirements);
+    pip
 }
 
 fn is_whole(cache: &Cache, inputs: &str) -> bool {

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::python;
 use crate::cache::Cache;
 use crate::command;
 
@@ -15,17 +15,8 @@ pub(crate) fn install(pins: &Path, cache: &Cache) -> Result<()> {
         .with_context(|| format!("cannot read {}", requirements.display()))?;
     cache.install("onnxruntime", &inputs, |folder| {
         let package = folder.join("package");
-        let mut pip = Command::new(cache.python());
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--disable-pip-version-check",
-        ]);
+        let mut pip = python::pip(cache, &requirements);
         pip.arg("--target").arg(&package);
-        pip.arg("--requirement").arg(&requirements);
         command::capture(&mut pip).context("is PyPI reachable?")?;
         let libraries = package.join("onnxruntime/capi");
         let library = fs::read_dir(&libraries)

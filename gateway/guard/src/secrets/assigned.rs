@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Found, is_placeholder};
+use super::{Found, is_in_placeholder, is_placeholder};
 
 /// What a name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,31 +83,6 @@ pub(crate) fn assignment(text: &[u8], end: usize, what: Assignment) -> Option<Fo
     let length = value_length(text.get(start..)?, quoted);
     let value = text.get(start..start + length)?;
     judged(value, what).map(|kind| (kind, start, start + length))
-}
-
-/// Whether the keyword that ends at `end` is part of `[PASSWORD]`, `[GITHUB_TOKEN]` and the like: what was put there
-/// instead of a secret names none.
-fn is_in_placeholder(text: &[u8], end: usize) -> bool {
-    let inside = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
-    let head = text.get(..end).unwrap_or_default();
-    let before = head
-        .iter()
-        .rev()
-        .take(NAME_BYTES_MAX)
-        .take_while(|byte| inside(byte))
-        .count();
-    let tail = text.get(end..).unwrap_or_default();
-    let after = tail
-        .iter()
-        .take(NAME_BYTES_MAX)
-        .take_while(|byte| inside(byte))
-        .count();
-    let start = end - before;
-    let opens = start.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'[');
-    // A hash or a token may follow the kind: `[PASSWORD:t9f3a]`.
-    let closes = matches!(tail.get(after), Some(b']' | b':'));
-    let name = text.get(start..end + after).unwrap_or_default();
-    opens && closes && super::KINDS.iter().any(|kind| kind.as_bytes() == name)
 }
 
 fn value_length(rest: &[u8], quoted: Option<u8>) -> usize {

@@ -86,6 +86,43 @@ impl Parts {
     }
 }
 
+/// Longest name of a kind, about; a longer one is none.
+const NAME_BYTES_MAX: usize = 48;
+
+/// Digits of a hash, or of a token behind its `t`.
+const DIGITS: usize = 16;
+
+/// Whether the word that ends at `end` is part of a placeholder of ours: `[US_SSN]`, `[PASSWORD:9f…]` with a hash,
+/// `[EMAIL:t9f…]` with a token. What was put in the place of a value names none of its neighbours, or more would be
+/// found in a message each time that it is redacted. `[PASSPORT:123456789]` is none.
+pub(crate) fn is_in_placeholder(text: &[u8], end: usize) -> bool {
+    let is_name = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_';
+    let (head, tail) = text.split_at_checked(end).unwrap_or_default();
+    let before = head.iter().rev().take(NAME_BYTES_MAX).take_while(is_name);
+    let start = end - before.count();
+    if start == end || !head.get(..start).is_some_and(|head| head.ends_with(b"[")) {
+        return false;
+    }
+    let behind = tail.iter().take(NAME_BYTES_MAX).take_while(is_name).count();
+    let name = text.get(start..end + behind).unwrap_or_default();
+    let rest = tail.get(behind..).unwrap_or_default();
+    (rest.starts_with(b"]") || rest.strip_prefix(b":").is_some_and(is_hash))
+        && std::str::from_utf8(name).is_ok_and(|name| Kind::named(name).is_some())
+}
+
+/// A hash or a token and the end of its placeholder. One without a letter, of which there is one in two thousand, could
+/// be somebody's number.
+fn is_hash(rest: &[u8]) -> bool {
+    let rest = rest.strip_prefix(b"t").unwrap_or(rest);
+    rest.split_at_checked(DIGITS).is_some_and(|(digits, rest)| {
+        digits
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && digits.iter().any(u8::is_ascii_lowercase)
+            && rest.starts_with(b"]")
+    })
+}
+
 /// Whether a placeholder of ours, such as `[EMAIL]`, stands in `value`: what was secret in it has been taken out.
 fn has_own(value: &[u8]) -> bool {
     memchr::memchr_iter(b'[', value).any(|open| {

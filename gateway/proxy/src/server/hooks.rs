@@ -151,7 +151,7 @@ async fn serve(session: &mut ServerSession, ctx: &mut Context) {
             let outcome = match place {
                 Some(place) => {
                     let _in_flight = gateway.metrics.in_flight(place.front.name());
-                    // On the heap, or every other request would be as large, and is moved.
+                    // On the heap: every other request would be as large without.
                     Box::pin(federation::run(place, request, trail, departure)).await
                 }
                 None => {

@@ -49,6 +49,7 @@ pub(super) async fn transmit(
                 }
                 session.finish_request_body().await
             };
+            // On the heap: requests over HTTP/1.1 would be as large without.
             let sent = Box::pin(sent).await;
             (session, sent)
         }
