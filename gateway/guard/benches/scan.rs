@@ -48,8 +48,7 @@ fn scanner() -> Scanner {
 
 /// As the gateway does it: everything is looked for, and what is found is replaced.
 fn redact(scanner: &Scanner, message: &[u8]) {
-    let scan = scanner.scan(black_box(message)).unwrap();
-    black_box(redact::placeholders(&scan));
+    black_box(redact::placeholders(scanner, black_box(message), &|| true)).unwrap();
 }
 
 fn compiling(criterion: &mut Criterion) {

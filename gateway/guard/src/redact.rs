@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::json::{self, Token};
 use crate::kind::{HIDDEN_TEXT, INJECTION};
-use crate::scanner::{Place, Scan, What};
+use crate::scanner::{Place, Scan, ScanError, Scanner, What};
 
 /// What stands for a number that is taken out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,41 +43,39 @@ pub fn placeholder(name: &str) -> String {
     ["[", name, "]"].concat()
 }
 
-/// Redacts every identifier and secret with its placeholder. None where there is nothing to redact.
-#[must_use]
-pub fn placeholders(scan: &Scan<'_>) -> Option<Vec<u8>> {
-    let mut edits = Vec::new();
-    for finding in &scan.findings {
-        let What::Kind(kind) = finding.what else {
-            continue;
-        };
-        if !matches!(kind.name(), HIDDEN_TEXT | INJECTION) && !scan.is_fixed(finding) {
-            let text = placeholder(kind.name());
-            edits.push(Edit {
-                token: finding.token,
-                start: finding.start,
-                end: finding.end,
-                text,
-                number: Number::Text,
-            });
+/// Redacts every identifier and secret of a message with its placeholder. None where there is nothing to redact.
+///
+/// # Errors
+/// As [`Scanner::scan_while`] and [`Scanner::settle`].
+pub fn placeholders(
+    scanner: &Scanner,
+    message: &[u8],
+    go_on: &dyn Fn() -> bool,
+) -> Result<Option<Vec<u8>>, ScanError> {
+    let mut scan = scanner.scan_while(message, go_on)?;
+    let edits = scanner.settle(&mut scan, go_on, |scan, findings, edits| {
+        for finding in findings {
+            let What::Kind(kind) = finding.what else {
+                continue;
+            };
+            if !matches!(kind.name(), HIDDEN_TEXT | INJECTION) && !scan.is_fixed(finding) {
+                edits.push(Edit {
+                    token: finding.token,
+                    start: finding.start,
+                    end: finding.end,
+                    text: placeholder(kind.name()),
+                    number: Number::Text,
+                });
+            }
         }
-    }
-    (!edits.is_empty()).then(|| splice(scan, edits))
+    })?;
+    Ok((!edits.is_empty()).then(|| splice(&scan, edits)))
 }
 
 /// The message with `edits` applied. Edits that overlap become one, with the text of the first.
 #[must_use]
-pub fn splice(scan: &Scan<'_>, mut edits: Vec<Edit>) -> Vec<u8> {
-    edits.sort_by_key(|edit| (edit.token, edit.start));
-    let mut merged: Vec<Edit> = Vec::with_capacity(edits.len());
-    for edit in edits {
-        match merged.last_mut() {
-            Some(last) if last.token == edit.token && edit.start < last.end => {
-                last.end = last.end.max(edit.end)
-            }
-            _ => merged.push(edit),
-        }
-    }
+pub fn splice(scan: &Scan<'_>, edits: Vec<Edit>) -> Vec<u8> {
+    let merged = merged(edits);
     let mut out = Vec::with_capacity(scan.message.len());
     let mut kept = 0;
     let mut names = HashMap::new();
@@ -104,6 +102,44 @@ pub fn splice(scan: &Scan<'_>, mut edits: Vec<Edit>) -> Vec<u8> {
     }
     out.extend_from_slice(scan.message.get(kept..).unwrap_or_default());
     out
+}
+
+/// The texts that edits change, before and after.
+#[must_use]
+pub fn texts(scan: &Scan<'_>, edits: &[Edit]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let merged = merged(edits.to_vec());
+    let groups = merged.chunk_by(|one, other| one.token == other.token);
+    let both = groups.map(|group| {
+        let before = group.first().map_or(&[][..], |edit| scan.text(edit.token));
+        let mut after = Vec::with_capacity(before.len());
+        edited(before, group, &mut after);
+        (before.to_vec(), after)
+    });
+    both.collect()
+}
+
+/// Edits in their order; those that overlap are one, with the text of the first.
+pub(crate) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_by_key(|edit| (edit.token, edit.start));
+    edits.dedup_by(|edit, last| {
+        let one = last.token == edit.token && edit.start < last.end;
+        if one {
+            last.end = last.end.max(edit.end);
+        }
+        one
+    });
+    edits
+}
+
+/// A text with its merged edits.
+pub(crate) fn edited(text: &[u8], edits: &[Edit], out: &mut Vec<u8>) {
+    let mut kept = 0;
+    for edit in edits {
+        out.extend_from_slice(text.get(kept..edit.start).unwrap_or_default());
+        out.extend_from_slice(edit.text.as_bytes());
+        kept = edit.end;
+    }
+    out.extend_from_slice(text.get(kept..).unwrap_or_default());
 }
 
 fn number(edits: &[Edit], out: &mut Vec<u8>) {
@@ -145,13 +181,7 @@ fn encoded(scan: &Scan<'_>, place: &Place, skip: usize, edits: &[Edit], out: &mu
     let token = edits.first().map_or(0, |edit| edit.token);
     let text = scan.text(token);
     let mut redacted = Vec::with_capacity(text.len());
-    let mut kept = 0;
-    for edit in edits {
-        redacted.extend_from_slice(text.get(kept..edit.start).unwrap_or_default());
-        redacted.extend_from_slice(edit.text.as_bytes());
-        kept = edit.end;
-    }
-    redacted.extend_from_slice(text.get(kept..).unwrap_or_default());
+    edited(text, edits, &mut redacted);
     out.extend_from_slice(STANDARD.encode(redacted).as_bytes());
 }
 

@@ -11,6 +11,7 @@ mod judge;
 mod local;
 mod room;
 mod scan;
+mod settle;
 mod walk;
 
 use regex::bytes::Regex;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use crate::database::DatabaseError;
 use crate::json::JsonError;
 use crate::kind::Kind;
+use crate::text::Excess;
 use crate::views;
 use crate::vocabulary::Vocabulary;
 use crate::work::Work;
@@ -124,6 +126,16 @@ pub enum ScanError {
     Engine,
 }
 
+impl From<Excess> for ScanError {
+    fn from(excess: Excess) -> Self {
+        match excess {
+            Excess::Text => Self::Limit("text"),
+            Excess::Layers => Self::Limit("layers of encoding"),
+            Excess::Work => Self::Time,
+        }
+    }
+}
+
 /// What a finding is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum What {
@@ -173,12 +185,8 @@ impl Scanner {
                     })
             })
             .collect::<Result<_, _>>()?;
-        let expressions: Vec<_> = customs
-            .iter()
-            .map(|custom| (custom.expression.clone(), custom.caseless))
-            .collect();
         Ok(Self {
-            vocabulary: Vocabulary::compile(&expressions, wanted)?,
+            vocabulary: Vocabulary::compile(customs, wanted)?,
             customs: confirmed,
             limits,
             wanted,
@@ -210,7 +218,7 @@ impl Scanner {
         walk::walk(&mut scan, &self.limits, &mut work)?;
         let Room { texts, hits, .. } = &mut *scan.room;
         self.vocabulary.find(&texts.buffer, hits, &mut work)?;
-        judge::judge(self, &mut scan, &mut work)?;
+        scan.findings = judge::judge(self, self.wanted, &mut scan, &mut work)?;
         Ok(scan)
     }
 

@@ -66,7 +66,7 @@ pub(crate) enum Excess {
 }
 
 /// The buffer and its texts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) buffer: Vec<u8>,
     pub(crate) segments: Vec<Segment>,

@@ -42,7 +42,7 @@ pub(crate) fn span(pieces: &[Piece], start: usize, end: usize) -> (usize, usize)
 }
 
 /// A decoded text and where its bytes come from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct View {
     pub(crate) text: Vec<u8>,
     pub(crate) pieces: Vec<Piece>,

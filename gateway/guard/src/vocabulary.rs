@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use crate::database::{Database, DatabaseError, PassError, Pattern};
 use crate::injection::PHRASES;
 use crate::rules;
-use crate::scanner::{ScanError, Wanted};
-use crate::secrets::{ANCHORS, Assignment, KEYWORDS, TOKENS, is_in_placeholder};
+use crate::scanner::{Custom, ScanError, Wanted};
+use crate::secrets::{ANCHORS, Assignment, KEYWORDS, OwnNames, TOKENS, is_in_placeholder};
 use crate::work::Work;
 
 /// What a match stands for.
@@ -59,14 +59,13 @@ pub(crate) fn rules_of(hit: &Hit) -> u128 {
 pub(crate) struct Vocabulary {
     database: Database,
     marks: Vec<Mark>,
+    /// Of the operator's patterns.
+    pub(crate) names: OwnNames,
 }
 
 impl Vocabulary {
-    /// `customs`: expressions of the operator, and whether in either case.
-    pub(crate) fn compile(
-        customs: &[(String, bool)],
-        wanted: Wanted,
-    ) -> Result<Self, DatabaseError> {
+    /// `customs`: the operator's patterns.
+    pub(crate) fn compile(customs: &[Custom], wanted: Wanted) -> Result<Self, DatabaseError> {
         let mut build = Build::default();
         if wanted.identifiers {
             for (word, number) in WORDS.iter().zip(0..) {
@@ -100,8 +99,13 @@ impl Vocabulary {
                 );
             }
         }
-        for ((expression, caseless), number) in customs.iter().zip(0..) {
-            build.add(expression.clone(), *caseless, true, Mark::Custom(number));
+        for (custom, number) in customs.iter().zip(0..) {
+            build.add(
+                custom.expression.clone(),
+                custom.caseless,
+                true,
+                Mark::Custom(number),
+            );
         }
         if build.patterns.is_empty() {
             // The engine takes no empty set; this one is never met in JSON.
@@ -116,6 +120,7 @@ impl Vocabulary {
         Ok(Self {
             database,
             marks: build.marks,
+            names: OwnNames::new(customs.iter().map(|custom| custom.name.clone())),
         })
     }
 
@@ -138,7 +143,8 @@ impl Vocabulary {
             let end = match mark {
                 Mark::Word(word) => words
                     .get(usize::from(*word))
-                    .and_then(|word| word.around(buffer, end)),
+                    .and_then(|word| word.around(buffer, end))
+                    .filter(|_| self.names.is_empty() || !self.names.cover(buffer, end, end)),
                 _ => Some(end),
             };
             if let Some(end) = end {
@@ -257,6 +263,13 @@ impl Word {
     fn around(&self, buffer: &[u8], end: usize) -> Option<usize> {
         let word = self.text.as_bytes();
         let start = end.checked_sub(self.core_end - self.core_start)?;
+        if self.core_end - self.core_start == word.len() {
+            // Most are within another word.
+            let within = self.latin && buffer.get(start.checked_sub(1)?)?.is_ascii_alphanumeric()
+                || self.short && buffer.get(end)?.is_ascii_alphabetic();
+            let is_named = !within && !is_in_placeholder(buffer, end);
+            return is_named.then_some(end + usize::from(self.short));
+        }
         if is_in_placeholder(buffer, end) {
             return None;
         }

@@ -11,7 +11,10 @@
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gantry_guard::{Limits, ScanError, Scanner, Wanted, redact};
+use gantry_guard::{
+    Custom, Limits, ScanError, Scanner, Wanted,
+    redact::{self, Edit},
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -25,7 +28,7 @@ static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
 });
 
 fn redacted(message: &[u8]) -> Option<Vec<u8>> {
-    redact::placeholders(&SCANNER.scan(message).unwrap())
+    redact::placeholders(&SCANNER, message, &|| true).unwrap()
 }
 
 /// Texts with something to find in them, written in many ways.
@@ -44,6 +47,45 @@ fn text() -> impl Strategy<Value = String> {
         "\\PC{0,8}",
     ];
     prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.join(" "))
+}
+
+/// Words that name numbers, and numbers of many forms, one beside the other.
+fn numbers() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "call", "phone", "tel", "fax", "on", "the", "number", "is", "ssn", "passport", "born",
+        "dob", "iban", "card", "order", "id", "ref", "tax", "vat", "name:", "email", "at",
+    ]);
+    let piece = prop_oneof![
+        3 => word.prop_map(str::to_owned),
+        3 => "[0-9]{1,12}",
+        1 => "\\+[0-9]{1,3}[ -]?[0-9]{2,4}[ .-]?[0-9]{3,8}",
+        1 => "[0-3][0-9][./-][01][0-9][./-](19|20)[0-9]{2}",
+        1 => "\\([0-9]{3}\\) [0-9]{3}-[0-9]{4}",
+        1 => prop::sample::select(vec![
+            "jane@example.org", "10.1.2.3", "4111 1111 1111 1111", "DE89370400440532013000",
+            "AKIAIOSFODNN7EXAMPLQ", "078-05-1120", "BA1712000", "[PHONE]", "password=hunter2Hunter",
+        ]).prop_map(str::to_owned),
+        1 => "[A-Z][0-9]{5,9}",
+        1 => "[-/. :,|+;\n]{1,3}",
+    ];
+    let between = prop::sample::select(vec!["", " ", "  ", "-", ".", ", "]);
+    prop::collection::vec((piece, between), 2..12).prop_map(|pieces| {
+        pieces
+            .iter()
+            .map(|(piece, between)| format!("{piece}{between}"))
+            .collect()
+    })
+}
+
+/// Values that say something of each other: a label and what it labels, rows under a header, JSON in a string.
+fn related() -> impl Strategy<Value = Value> {
+    (numbers(), numbers(), 0..5).prop_map(|(one, other, form)| match form {
+        0 => serde_json::json!(one),
+        1 => serde_json::json!({"label": one, "value": other}),
+        2 => serde_json::json!({ one: other }),
+        3 => serde_json::json!(format!("phone;name;dob\n{one};{other};{one}")),
+        _ => serde_json::json!(serde_json::json!({ one: other }).to_string()),
+    })
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -135,6 +177,48 @@ fn what_stands_for_an_identifier_names_none() {
     ] {
         let whole = serde_json::to_vec(&[text]).unwrap();
         assert!(redacted(&whole).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn what_stands_for_a_match_of_an_own_pattern_is_none() {
+    let custom = |name: &str, expression: &str| Custom {
+        name: name.to_owned(),
+        expression: expression.to_owned(),
+        caseless: true,
+    };
+    let customs = [
+        custom("acme", "acme"),
+        custom("phone-note", "note [a-z]+"),
+        custom("tail", "[x-z]{3,}"),
+    ];
+    let scanner = Scanner::compile(&customs, Limits::default(), Wanted::default()).unwrap();
+    let redacted = |text: &str| {
+        let message = serde_json::to_vec(&[text]).unwrap();
+        let mut scan = scanner.scan(&message).unwrap();
+        let edits = scanner.settle(&mut scan, &|| true, |_, findings, edits| {
+            edits.extend(findings.iter().map(|finding| Edit {
+                token: finding.token,
+                start: finding.start,
+                end: finding.end,
+                text: redact::placeholder(scanner.name(finding.what)),
+                number: redact::Number::Text,
+            }));
+        });
+        let out = redact::splice(&scan, edits.unwrap());
+        let texts: Vec<String> = serde_json::from_slice(&out).unwrap();
+        texts.concat()
+    };
+    for (text, expected) in [
+        ("acme", "[acme]"),
+        ("[acme] ACME", "[acme] [acme]"),
+        ("[EMAIL] 12 xyz", "[EMAIL] 12 [tail]"),
+        ("note it 079 212 34 56", "[phone-note] 079 212 34 56"),
+        ("[acme:0123456789abcdef]", "[acme:0123456789abcdef]"),
+        ("[xyz]", "[[tail]]"),
+    ] {
+        assert_eq!(redacted(text), expected, "{text}");
+        assert_eq!(redacted(expected), expected, "{text}");
     }
 }
 
@@ -232,6 +316,16 @@ proptest! {
         let Some(once) = redacted(message.as_bytes()) else { return Ok(()) };
         let twice = redacted(&once);
         prop_assert!(twice.is_none(), "{} became {}", String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice.unwrap_or_default()));
+    }
+
+    #[test]
+    fn neighbours_of_what_was_taken_out_stay(values in prop::collection::vec(related(), 16)) {
+        for value in values {
+            let message = serde_json::json!({"jsonrpc": "2.0", "id": 7, "result": {"structuredContent": value}});
+            let Some(once) = redacted(message.to_string().as_bytes()) else { continue };
+            let twice = redacted(&once).map(|twice| String::from_utf8_lossy(&twice).into_owned());
+            prop_assert_eq!(twice, None, "{} became {}", value, String::from_utf8_lossy(&once));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Place, Scan};
 use crate::json::Token;
-use crate::secrets::Assignment;
+use crate::secrets::{Assignment, has_placeholder};
 use crate::table::{Reach, Tables};
 use crate::vocabulary::{Hit, rules_of};
 
@@ -14,7 +14,7 @@ const CLOSE_BYTES: usize = 44;
 const AFTER_BYTES: usize = 32;
 
 /// What is known of each token once its texts have been judged.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Known {
     /// Words in the token, one bit a rule.
     pub(super) words: u128,
@@ -65,10 +65,13 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
         return 0;
     };
     let words = known.get(before).map_or(0, |known| known.words);
+    // What something was taken out of was longer.
     let labels = |label: &Place| {
+        let raw = label.raw(scan.message);
         label.node == place.node
             && label.token == Token::String
-            && label.raw(scan.message).len() < LABEL_BYTES_MAX
+            && raw.len() < LABEL_BYTES_MAX
+            && !has_placeholder(raw)
     };
     if words == 0 || !scan.room.places.get(before).is_some_and(labels) {
         return 0;

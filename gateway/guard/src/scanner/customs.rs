@@ -3,6 +3,7 @@
 use regex::bytes::Regex;
 
 use super::{Local, What};
+use crate::secrets::OwnNames;
 use crate::vocabulary::{Hit, Mark};
 use crate::work::Work;
 
@@ -16,6 +17,7 @@ const BYTE_STEPS: usize = 4;
 /// Finds the patterns that end in a text.
 pub(super) fn find(
     patterns: &[(String, Regex)],
+    names: &OwnNames,
     text: &[u8],
     base: usize,
     hits: &[Hit],
@@ -44,7 +46,8 @@ pub(super) fn find(
         let block = text.get(..to).unwrap_or_default();
         let mut at = from;
         while let Some(found) = (at <= to).then(|| regex.find_at(block, at)).flatten() {
-            if !found.is_empty() {
+            // What stands where something was taken out is nobody's.
+            if !found.is_empty() && !names.cover(text, found.start(), found.end()) {
                 local.push((What::Custom(number), found.start(), found.end(), 1.0));
             }
             at = found.end().max(at + 1);

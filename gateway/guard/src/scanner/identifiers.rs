@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 use super::context::{self, Around, Known, Nearby};
-use super::{Local, Scan, What};
+use super::{Local, Place, Scan, What};
 use crate::find;
 use crate::kind::Kind;
 use crate::rules;
@@ -59,14 +59,17 @@ impl Served {
 pub(super) struct Named {
     token: Option<usize>,
     pub(super) keys: Known,
+    /// The token of what was found last.
+    found: Option<usize>,
     otherwise: OnceCell<bool>,
 }
 
 impl Named {
-    pub(super) fn of(token: usize, keys: Known) -> Self {
+    pub(super) fn of(token: usize, keys: Known, found: Option<usize>) -> Self {
         Self {
             token: Some(token),
             keys,
+            found,
             otherwise: OnceCell::new(),
         }
     }
@@ -75,11 +78,21 @@ impl Named {
         self.token == Some(token)
     }
 
-    /// Whether the key names numbers that are counted, given out or measured.
+    /// Whether the key names numbers that are counted, given out or measured. One in which something was found does
+    /// not: it is no field's name, and says less once it was redacted.
     fn is_otherwise(&self, scan: &Scan<'_>, token: usize) -> bool {
-        *self
-            .otherwise
-            .get_or_init(|| context::is_otherwise(scan, token))
+        *self.otherwise.get_or_init(|| {
+            // A name is judged just before its value, or was in another round.
+            let is_plain = |key| {
+                self.found != Some(key)
+                    && scan
+                        .findings
+                        .binary_search_by_key(&key, |finding| finding.token)
+                        .is_err()
+            };
+            let key = scan.room.places.get(token).and_then(Place::key);
+            key.is_some_and(is_plain) && context::is_otherwise(scan, token)
+        })
     }
 }
 

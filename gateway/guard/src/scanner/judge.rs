@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::context::{self, Known};
 use super::identifiers::{self, Named};
-use super::{Finding, Local, Scan, ScanError, Scanner, What, credentials, customs};
+use super::{Finding, Local, Scan, ScanError, Scanner, Wanted, What, credentials, customs};
 use crate::injection;
 use crate::kind::{HIDDEN_TEXT, INJECTION, Kind};
 use crate::text::{Segment, Source, Texts};
@@ -17,18 +17,22 @@ static INSTRUCTION: LazyLock<What> = LazyLock::new(|| What::Kind(Kind::of(INJECT
 /// Steps that a text costs beside what is looked for in it.
 const TEXT_STEPS: usize = 32;
 
+/// Judges what is in the room's texts. What is known of tokens from before stays known.
 pub(super) fn judge(
     scanner: &Scanner,
+    wanted: Wanted,
     scan: &mut Scan<'_>,
     work: &mut Work<'_>,
-) -> Result<(), ScanError> {
+) -> Result<Vec<Finding>, ScanError> {
     let room = &mut *scan.room;
+    let learned = !room.known.is_empty();
     room.known.resize(room.places.len(), Known::default());
     let mut judge = Judge {
         scanner,
+        wanted,
         work,
         known: std::mem::take(&mut room.known),
-        learned: false,
+        learned,
         phrases: std::mem::take(&mut room.phrases),
         local: std::mem::take(&mut room.local),
         findings: Vec::new(),
@@ -36,17 +40,19 @@ pub(super) fn judge(
     judge.local.set_most(scanner.limits.findings_max);
     let hits = std::mem::take(&mut room.hits);
     judge.texts(scan, &hits)?;
-    judge.instructions(scan);
+    if wanted.injection {
+        judge.instructions(scan);
+    }
     settle(&mut judge.findings);
-    scan.findings = judge.findings;
     let room = &mut scan.room;
     (room.hits, room.known, room.phrases, room.local) =
         (hits, judge.known, judge.phrases, judge.local);
-    Ok(())
+    Ok(judge.findings)
 }
 
 struct Judge<'a, 'b> {
     scanner: &'a Scanner,
+    wanted: Wanted,
     work: &'a mut Work<'b>,
     /// By token.
     known: Vec<Known>,
@@ -80,7 +86,8 @@ impl Judge<'_, '_> {
                     } else {
                         Known::default()
                     };
-                    named = Named::of(segment.token, keys);
+                    let found = self.findings.last().map(|finding| finding.token);
+                    named = Named::of(segment.token, keys, found);
                 }
                 Source::Value => {}
             }
@@ -98,7 +105,7 @@ impl Judge<'_, '_> {
 
     /// Looks for everything in one text.
     fn text(&mut self, scan: &Scan<'_>, segment: &Segment, named: &Named, hits: &[Hit]) {
-        let (wanted, local) = (self.scanner.wanted, &mut self.local);
+        let (wanted, local) = (self.wanted, &mut self.local);
         let texts = &scan.room.texts;
         let text = texts
             .buffer
@@ -121,6 +128,7 @@ impl Judge<'_, '_> {
         if !self.scanner.customs.is_empty() {
             customs::find(
                 &self.scanner.customs,
+                &self.scanner.vocabulary.names,
                 text,
                 segment.start,
                 hits,

@@ -24,6 +24,8 @@ pub(crate) struct Room {
     pub(crate) places: Vec<Place>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) texts: Texts,
+    /// Texts as they are once they were redacted.
+    pub(super) edited: Texts,
     pub(super) levels: Vec<Level>,
     pub(super) hits: Vec<Hit>,
     pub(super) known: Vec<Known>,
@@ -74,6 +76,7 @@ impl Room {
             places: Vec::new(),
             nodes: Vec::new(),
             texts: Texts::new(),
+            edited: Texts::new(),
             levels: Vec::new(),
             hits: Vec::new(),
             known: Vec::new(),
@@ -93,6 +96,7 @@ impl Room {
             self.phrases.capacity(),
             self.local.capacity(),
             self.texts.capacity(),
+            self.edited.capacity(),
         ];
         if largest.iter().any(|capacity| *capacity > KEPT_MAX) {
             return false;
@@ -105,6 +109,7 @@ impl Room {
         self.phrases.clear();
         self.local.clear();
         self.texts.clear();
+        self.edited.clear();
         true
     }
 }

@@ -7,7 +7,7 @@ use super::scan::narrow;
 use super::{Limits, Node, Place, Scan, ScanError};
 use crate::json::{self, Event, Token, Walk};
 use crate::place::{self, Freedom, Zone};
-use crate::text::{Excess, Source};
+use crate::text::Source;
 use crate::views;
 use crate::work::Work;
 
@@ -224,11 +224,7 @@ impl Walker<'_, '_> {
             Payload::Plain => add(&|buffer| buffer.extend_from_slice(raw)),
         };
         place.segment = Some(narrow(segment));
-        added.map_err(|excess| match excess {
-            Excess::Text => ScanError::Limit("text"),
-            Excess::Layers => ScanError::Limit("layers of encoding"),
-            Excess::Work => ScanError::Time,
-        })
+        Ok(added?)
     }
 }
 

@@ -98,6 +98,10 @@ const DIGITS: usize = 16;
 pub(crate) fn is_in_placeholder(text: &[u8], end: usize) -> bool {
     let is_name = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_';
     let (head, tail) = text.split_at_checked(end).unwrap_or_default();
+    // Most words are in small letters.
+    if !head.last().as_ref().is_some_and(is_name) {
+        return false;
+    }
     let before = head.iter().rev().take(NAME_BYTES_MAX).take_while(is_name);
     let start = end - before.count();
     if start == end || !head.get(..start).is_some_and(|head| head.ends_with(b"[")) {
@@ -106,25 +110,65 @@ pub(crate) fn is_in_placeholder(text: &[u8], end: usize) -> bool {
     let behind = tail.iter().take(NAME_BYTES_MAX).take_while(is_name).count();
     let name = text.get(start..end + behind).unwrap_or_default();
     let rest = tail.get(behind..).unwrap_or_default();
-    (rest.starts_with(b"]") || rest.strip_prefix(b":").is_some_and(is_hash))
+    (rest.starts_with(b"]") || rest.strip_prefix(b":").and_then(behind_hash).is_some())
         && std::str::from_utf8(name).is_ok_and(|name| Kind::named(name).is_some())
 }
 
-/// A hash or a token and the end of its placeholder. One without a letter, of which there is one in two thousand, could
-/// be somebody's number.
-fn is_hash(rest: &[u8]) -> bool {
+/// The names of an operator's patterns, whose placeholders are as those of the kinds.
+#[derive(Debug, Default)]
+pub(crate) struct OwnNames {
+    names: Vec<String>,
+    bytes_max: usize,
+}
+
+impl OwnNames {
+    pub(crate) fn new(names: impl Iterator<Item = String>) -> Self {
+        let names: Vec<_> = names.collect();
+        let bytes_max = names.iter().map(String::len).max().unwrap_or(0);
+        Self { names, bytes_max }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Whether `start..end` lies in a placeholder, of a kind or of a pattern of the operator.
+    pub(crate) fn cover(&self, text: &[u8], start: usize, end: usize) -> bool {
+        // Behind the name a colon, a hash or a token, and the end.
+        let bytes_max = self.bytes_max.max(NAME_BYTES_MAX) + DIGITS + 3;
+        let from = start.saturating_sub(bytes_max);
+        let before = text.get(from..start + 1).unwrap_or_default();
+        let Some(open) = memchr::memrchr(b'[', before) else {
+            return false;
+        };
+        let inside = text.get(from + open + 1..).unwrap_or_default();
+        let covers = |name: &[u8]| {
+            let rest = inside.strip_prefix(name).and_then(|rest| {
+                rest.strip_prefix(b"]")
+                    .or_else(|| rest.strip_prefix(b":").and_then(behind_hash))
+            });
+            rest.is_some_and(|rest| end <= text.len() - rest.len())
+        };
+        let kind = inside.iter().take(NAME_BYTES_MAX);
+        let kind = kind.take_while(|byte| !matches!(byte, b']' | b':')).count();
+        let kind = inside.get(..kind).unwrap_or_default();
+        std::str::from_utf8(kind).is_ok_and(|name| Kind::named(name).is_some()) && covers(kind)
+            || self.names.iter().any(|name| covers(name.as_bytes()))
+    }
+}
+
+/// What follows a hash or a token and the end of its placeholder. A hash without a letter, of which there is one in two
+/// thousand, could be somebody's number.
+fn behind_hash(rest: &[u8]) -> Option<&[u8]> {
     let rest = rest.strip_prefix(b"t").unwrap_or(rest);
-    rest.split_at_checked(DIGITS).is_some_and(|(digits, rest)| {
-        digits
-            .iter()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && digits.iter().any(u8::is_ascii_lowercase)
-            && rest.starts_with(b"]")
-    })
+    let (digits, rest) = rest.split_at_checked(DIGITS)?;
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_hash = digits.iter().all(is_digit) && digits.iter().any(u8::is_ascii_lowercase);
+    rest.strip_prefix(b"]").filter(|_| is_hash)
 }
 
 /// Whether a placeholder of ours, such as `[EMAIL]`, stands in `value`: what was secret in it has been taken out.
-fn has_own(value: &[u8]) -> bool {
+pub(crate) fn has_own(value: &[u8]) -> bool {
     memchr::memchr_iter(b'[', value).any(|open| {
         let rest = value.get(open + 1..).unwrap_or_default();
         let end = rest.iter().position(|byte| matches!(byte, b']' | b':'));

@@ -97,6 +97,8 @@ pub(super) const GUARD_HOOKS_MAX: u64 = 16;
 pub(super) const HOOK_MIN: Period = Period::from_ms(1);
 pub(super) const HOOK_MAX: Period = Period::from_ms(10 * SECOND);
 pub(super) const MODEL_LABEL_MAX: u64 = 9_999;
+/// It stands in placeholders.
+pub(crate) const PATTERN_NAME_BYTES_MAX: usize = 64;
 pub(super) const HOOK_CACHE_MAX: Period = Period::from_ms(24 * HOUR);
 
 pub(super) const SERVER_NAME_BYTES_MAX: usize = 63;

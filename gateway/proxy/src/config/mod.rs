@@ -27,6 +27,7 @@ use std::io::Read as _;
 use std::path::{Path as FilePath, PathBuf};
 
 pub use bounds::CAPTURE_BYTES_MAX;
+pub(crate) use bounds::PATTERN_NAME_BYTES_MAX;
 pub use checked::*;
 pub use condition::{Condition, Members, Uses};
 pub use fault::{Fault, Faults, Place};

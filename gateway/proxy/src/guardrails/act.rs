@@ -9,9 +9,9 @@ use std::{
 };
 
 use gantry_guard::{
-    CodePoints, Finding, Scan, Scanner, What,
+    CodePoints, Finding, Scan, ScanError, Scanner, What,
     kind::{HIDDEN_TEXT, INJECTION},
-    redact::{Edit, Number, placeholder, splice},
+    redact::{self, Edit, Number, placeholder, splice},
 };
 
 use super::{
@@ -68,7 +68,16 @@ impl Hasher for AsIs {
 }
 
 /// Does what the rules say about what was found. `mirrored`: headers repeat texts of the message.
-pub(super) fn act<'a>(by: By<'_>, scope: &Scope<'_>, scan: Scan<'a>, mirrored: bool) -> Acted<'a> {
+///
+/// # Errors
+/// Those of a scan: what was rewritten is looked at again, as long as `in_time`.
+pub(super) fn act<'a>(
+    by: By<'_>,
+    scope: &Scope<'_>,
+    mut scan: Scan<'a>,
+    in_time: &dyn Fn() -> bool,
+    mirrored: bool,
+) -> Result<Acted<'a>, ScanError> {
     let mut acting = Acting {
         by,
         scope,
@@ -77,38 +86,29 @@ pub(super) fn act<'a>(by: By<'_>, scope: &Scope<'_>, scan: Scan<'a>, mirrored: b
             ..Report::default()
         },
         blocked: None,
-        edits: Vec::new(),
         seen: HashSet::default(),
     };
-    let mut code_points = scan.code_points();
-    for finding in &scan.findings {
-        acting.take(&scan, finding, &mut code_points);
-    }
+    let edits = by
+        .scanner
+        .settle(&mut scan, in_time, |scan, findings, edits| {
+            acting.decide(scan, findings, edits);
+        })?;
     let Acting {
-        report,
-        blocked,
-        edits,
-        ..
+        report, blocked, ..
     } = acting;
-    if edits.is_empty() || blocked.is_some() {
-        return Acted {
-            message: Cow::Borrowed(scan.message()),
-            report,
-            rewritten: Vec::new(),
-            blocked,
-        };
-    }
-    let rewritten = if mirrored {
-        rewritten(&scan, &edits)
-    } else {
-        Vec::new()
-    };
-    Acted {
-        message: Cow::Owned(splice(&scan, edits)),
+    let mut acted = Acted {
+        message: Cow::Borrowed(scan.message()),
         report,
-        rewritten,
+        rewritten: Vec::new(),
         blocked,
+    };
+    if !edits.is_empty() && acted.blocked.is_none() {
+        if mirrored {
+            acted.rewritten = redact::texts(&scan, &edits);
+        }
+        acted.message = Cow::Owned(splice(&scan, edits));
     }
+    Ok(acted)
 }
 
 /// What decides about findings.
@@ -125,14 +125,29 @@ struct Acting<'a> {
     scope: &'a Scope<'a>,
     report: Report,
     blocked: Option<Arc<str>>,
-    edits: Vec<Edit>,
     /// Hashes of values, each of which counts once.
     seen: HashSet<u64, BuildHasherDefault<AsIs>>,
 }
 
 impl Acting<'_> {
+    /// Decides about findings, and notes them. Nothing of what is blocked is rewritten.
+    fn decide(&mut self, scan: &Scan<'_>, findings: &[Finding], edits: &mut Vec<Edit>) {
+        let mut code_points = scan.code_points();
+        for finding in findings {
+            edits.extend(self.take(scan, finding, &mut code_points));
+        }
+        if self.blocked.is_some() {
+            edits.clear();
+        }
+    }
+
     /// Decides about a finding, and notes it.
-    fn take(&mut self, scan: &Scan<'_>, finding: &Finding, code_points: &mut CodePoints<'_>) {
+    fn take(
+        &mut self,
+        scan: &Scan<'_>,
+        finding: &Finding,
+        code_points: &mut CodePoints<'_>,
+    ) -> Option<Edit> {
         let By {
             scanner,
             rules,
@@ -140,7 +155,7 @@ impl Acting<'_> {
         } = self.by;
         let value = scan.value(finding);
         if is_exempt(scanner, rules, scan, finding, value) {
-            return;
+            return None;
         }
         // Said only where somebody asks: it is of any length.
         let pointer = OnceCell::new();
@@ -148,28 +163,24 @@ impl Acting<'_> {
             let pointer: &String = pointer.get_or_init(|| scan.pointer(finding.token));
             pointer.as_str()
         };
-        let Some(decision) = rules.decide(self.scope, finding.what, place) else {
-            return;
-        };
+        let decision = rules.decide(self.scope, finding.what, place)?;
         let action = possible(decision.action, scan, finding);
         if action == Action::Block && self.blocked.is_none() {
             self.blocked = Some(Arc::clone(decision.rule));
         }
         let kind = scanner.name(finding.what);
         let hash = vault.hash(kind, value);
-        if let Some(text) = replacement(action, kind, value, hash, vault, self.scope) {
-            self.edits.push(Edit {
-                token: finding.token,
-                start: finding.start,
-                end: finding.end,
-                text,
-                number: if scan.is_in_number(finding) {
-                    number(place(), self.scope)
-                } else {
-                    Number::Text
-                },
-            });
-        }
+        let edit = replacement(action, kind, value, hash, vault, self.scope).map(|text| Edit {
+            token: finding.token,
+            start: finding.start,
+            end: finding.end,
+            text,
+            number: if scan.is_in_number(finding) {
+                number(place(), self.scope)
+            } else {
+                Number::Text
+            },
+        });
         if self.report.describes(action) {
             place();
         }
@@ -186,6 +197,7 @@ impl Acting<'_> {
             hash,
         };
         self.report.add(evidence, self.seen.insert(hash));
+        edit
     }
 }
 
@@ -272,25 +284,4 @@ fn number(pointer: &str, scope: &Scope<'_>) -> Number {
     } else {
         Number::Text
     }
-}
-
-/// The texts that edits change, before and after: headers that mirror them follow.
-fn rewritten(scan: &Scan<'_>, edits: &[Edit]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut texts = Vec::new();
-    for group in edits.chunk_by(|one, other| one.token == other.token) {
-        let before = group.first().map_or(&[][..], |edit| scan.text(edit.token));
-        let mut after = Vec::with_capacity(before.len());
-        let mut kept = 0;
-        for edit in group {
-            if edit.start < kept {
-                continue;
-            }
-            after.extend_from_slice(before.get(kept..edit.start).unwrap_or_default());
-            after.extend_from_slice(edit.text.as_bytes());
-            kept = edit.end;
-        }
-        after.extend_from_slice(before.get(kept..).unwrap_or_default());
-        texts.push((before.to_vec(), after));
-    }
-    texts
 }

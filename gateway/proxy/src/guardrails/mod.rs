@@ -257,16 +257,17 @@ impl Guardrails {
             return Ok(acted);
         }
         let in_time = || started.elapsed() < SCAN_TIME_MAX;
-        let scan = match force.scanner.scan_while(message, &in_time) {
-            Ok(scan) => scan,
-            Err(error) => return self.unscanned(force, scope, message, error),
-        };
         let by = By {
             scanner: &force.scanner,
             rules: &force.rules,
             vault: &force.vault,
         };
-        let mut acted = act::act(by, scope, scan, mirrored);
+        let scan = force.scanner.scan_while(message, &in_time);
+        let acted = scan.and_then(|scan| act::act(by, scope, scan, &in_time, mirrored));
+        let mut acted = match acted {
+            Ok(acted) => acted,
+            Err(error) => return self.unscanned(force, scope, message, error),
+        };
         let removed = force.approved.as_ref().and_then(|approved| {
             definitions::review(approved, scope, message, &acted.message, &mut acted.report)
         });

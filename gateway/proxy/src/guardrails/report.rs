@@ -24,7 +24,7 @@ pub struct Evidence {
     pub span: (usize, usize),
     /// How sure, 0 to 1.
     pub score: f64,
-    /// 64 bits of a keyed hash of the value.
+    /// A keyed hash of the value; the first of its 16 digits is a letter.
     pub hash: u64,
 }
 

@@ -11,11 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memchr::memmem;
+use memchr::{memmem, memrchr};
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher24;
 
 use super::rules::{Rules, Scope, is_tool};
+use crate::config::PATTERN_NAME_BYTES_MAX;
 
 /// How long a token can be turned back.
 const LIFE: Duration = Duration::from_secs(3_600);
@@ -23,6 +24,8 @@ const LIFE: Duration = Duration::from_secs(3_600);
 const TOKENS_MAX: usize = 100_000;
 /// Hexadecimal digits of a token.
 const DIGITS: usize = 16;
+/// The first of them is a letter: no hash can be taken for somebody's number.
+const LETTER: u64 = 0xa << 60;
 
 /// The key, and what tokens stand for.
 pub(super) struct Vault {
@@ -56,7 +59,7 @@ impl Vault {
         }
     }
 
-    /// 64 bits that stand for a value: of no use without the key.
+    /// What stands for a value: of no use without the key.
     pub(super) fn hash(&self, kind: &str, value: &[u8]) -> u64 {
         self.keyed(&[kind.as_bytes(), value])
     }
@@ -69,7 +72,7 @@ impl Vault {
             hasher.write_u64(part.len() as u64);
             hasher.write(part);
         }
-        hasher.finish()
+        hasher.finish() | LETTER
     }
 
     /// The token of a value: the same for one agent as long as the key is.
@@ -147,14 +150,7 @@ fn token_around(message: &[u8], mark: usize) -> Option<(usize, usize)> {
         .get(mark + 2..end)?
         .iter()
         .all(u8::is_ascii_hexdigit);
-    let name = message
-        .get(..mark)?
-        .iter()
-        .rev()
-        .take(64)
-        .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_')
-        .count();
-    let start = mark.checked_sub(name + 1)?;
-    (digits && message.get(end) == Some(&b']') && message.get(start) == Some(&b'['))
-        .then_some((start, end + 1))
+    let from = mark.saturating_sub(PATTERN_NAME_BYTES_MAX + 1);
+    let start = from + memrchr(b'[', message.get(from..mark)?)?;
+    (digits && message.get(end) == Some(&b']')).then_some((start, end + 1))
 }

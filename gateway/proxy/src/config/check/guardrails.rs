@@ -8,10 +8,11 @@ use std::{
 use gantry_guard::{CompileError, Custom, Kind, Limits, Scanner, Wanted, What};
 
 use super::Checker;
+use crate::config::bounds::PATTERN_NAME_BYTES_MAX;
 use crate::config::checked::guardrails::{
     Action, Definitions, Direction, Guardrails, Pattern, Rule, Unapproved,
 };
-use crate::config::fault::Path;
+use crate::config::fault::{Path, Shown};
 use crate::config::raw::guardrails as raw;
 
 /// The score from which a text counts as an instruction, unless the file says otherwise.
@@ -136,6 +137,7 @@ impl Checker<'_> {
         let mut patterns = Vec::new();
         for (name, raw) in &raw.patterns {
             let at = path.key(name);
+            self.pattern_name(name, &at);
             if Kind::named(name).is_some() || Kind::groups().contains(&name.as_str()) {
                 self.fault(&at, "a kind or group has this name already", "another name");
             }
@@ -159,6 +161,17 @@ impl Checker<'_> {
             }
         }
         patterns
+    }
+
+    /// A pattern's name stands in its placeholders, which are found again by their brackets and colons.
+    fn pattern_name(&mut self, name: &str, path: &Path) {
+        let fit = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if name.is_empty() || name.len() > PATTERN_NAME_BYTES_MAX || !name.bytes().all(fit) {
+            let place = self.tree.place_of_key(path);
+            let what = format!("`{}` cannot name a pattern", Shown(name));
+            let form = format!("1 to {PATTERN_NAME_BYTES_MAX} letters, digits, `_`, `-` or `.`");
+            self.findings.add(place, path, what, &form);
+        }
     }
 
     fn try_examples(&mut self, pattern: &Pattern, examples: &raw::Examples, path: &Path) -> bool {

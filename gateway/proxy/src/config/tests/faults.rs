@@ -365,6 +365,27 @@ fn classifiers() {
 }
 
 #[test]
+fn patterns() {
+    let cases = [
+        "{EMAIL: {words: [a], action: redact}}",
+        "{pii: {words: [a], action: redact}}",
+        "{A: {action: redact}}",
+        "{A: {words: [a], pattern: a, action: redact}}",
+        "{A: {pattern: '(', action: redact}}",
+        "{A: {pattern: '(?=a)', action: redact}}",
+        "{'': {words: [a], action: redact}}",
+        "{'a:b': {words: [a], action: redact}}",
+        "{'a]': {words: [a], action: redact}}",
+        "{A: {pattern: 'C-[0-9]{4}', action: redact, examples: {found: [C-1], passed: [C-1234]}}}",
+        "{A.b_c-1: {pattern: 'C-[0-9]{4}', action: redact, examples: {found: [C-1234]}}}",
+    ]
+    .map(|patterns| {
+        format!("servers: {{a: {{url: http://a/}}}}\nguardrails: {{patterns: {patterns}}}")
+    });
+    check_texts("patterns", &cases.each_ref().map(String::as_str));
+}
+
+#[test]
 fn a_model_needs_a_gateway_that_can_run_it() {
     let text = "servers: {a: {url: http://a/}}\nguardrails:\n  hooks:\n    judge:\n      model: m.onnx\n      action: block\n";
     let surroundings = Surroundings {

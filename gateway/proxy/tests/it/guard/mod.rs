@@ -132,12 +132,19 @@ async fn a_header_that_mirrors_an_argument_is_rewritten_with_it() {
 #[tokio::test]
 async fn a_token_comes_back_as_its_value_only_where_a_rule_says_so() {
     let fixture = server::start(server::Options::default()).await.unwrap();
-    let rules = "{rules: [{kinds: [EMAIL], action: tokenise, direction: response, detokenise: ['server/echo']}]}";
-    let gateway = before(&fixture.url(), rules);
-    let token = text_of(&echo(&gateway, "jane@example.org").await).to_owned();
-    assert!(token.starts_with("[EMAIL:t"), "{token}");
-    // The server hears the value; on its way back it is the same token again.
-    assert_eq!(text_of(&echo(&gateway, &token).await), token);
+    let patterns = "patterns: {member.number: {pattern: 'M-[0-9]{8}', action: 'off'}}";
+    let back = "action: tokenise, direction: response, detokenise: ['server/echo']";
+    for (kind, value) in [
+        ("EMAIL", "jane@example.org"),
+        ("member.number", "M-12345678"),
+    ] {
+        let rules = format!("{{{patterns}, rules: [{{kinds: [{kind}], {back}}}]}}");
+        let gateway = before(&fixture.url(), &rules);
+        let token = text_of(&echo(&gateway, value).await).to_owned();
+        assert!(token.starts_with(&format!("[{kind}:t")), "{token}");
+        // The server hears the value; on its way back it is the same token again.
+        assert_eq!(text_of(&echo(&gateway, &token).await), token);
+    }
 }
 
 #[tokio::test]
