@@ -48,8 +48,8 @@ use vault::Vault;
 /// The JSON-RPC code of a block: outside of what JSON-RPC and MCP reserve.
 pub const BLOCKED: i64 = 403;
 
-/// How long the scan of one message may take. A message that takes longer is not scanned, and does
-/// not pass unless `on_error` says so.
+/// How long the scan of one message may take, and once more looking at what was rewritten of it. A
+/// message that takes longer is not scanned, and does not pass unless `on_error` says so.
 const SCAN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The guardrails of one configuration. Cheap to clone.
@@ -256,14 +256,14 @@ impl Guardrails {
             acted.report.micros = micros(started);
             return Ok(acted);
         }
-        let in_time = || started.elapsed() < SCAN_TIME_MAX;
         let by = By {
             scanner: &force.scanner,
             rules: &force.rules,
             vault: &force.vault,
         };
-        let scan = force.scanner.scan_while(message, &in_time);
-        let acted = scan.and_then(|scan| act::act(by, scope, scan, &in_time, mirrored));
+        let in_time = |times: u32| started.elapsed() < times * SCAN_TIME_MAX;
+        let scan = force.scanner.scan_while(message, &|| in_time(1));
+        let acted = scan.and_then(|scan| act::act(by, scope, scan, &|| in_time(2), mirrored));
         let mut acted = match acted {
             Ok(acted) => acted,
             Err(error) => return self.unscanned(force, scope, message, error),
