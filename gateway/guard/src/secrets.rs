@@ -9,9 +9,7 @@ mod tokens;
 mod wrapped;
 
 pub(crate) use assigned::{Assignment, KEYWORDS, assignment, value as assigned_value};
-pub(crate) use placeholder::{
-    OwnNames, Parts, has_own as has_placeholder, is_in_placeholder, is_placeholder,
-};
+pub(crate) use placeholder::{OwnNames, Parts, is_in_placeholder, is_placeholder};
 pub(crate) use tokens::{TOKENS, dotted, token};
 pub(crate) use wrapped::{ANCHORS, wrapped};
 

@@ -2,7 +2,7 @@
 
 use super::{Place, Scan};
 use crate::json::Token;
-use crate::secrets::{Assignment, has_placeholder};
+use crate::secrets::{Assignment, OwnNames};
 use crate::table::{Reach, Tables};
 use crate::vocabulary::{Hit, rules_of};
 
@@ -23,7 +23,7 @@ pub(super) struct Known {
 }
 
 /// What a token's keys say about it.
-pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
+pub(super) fn of_keys(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> Known {
     let Some(place) = scan.room.places.get(token) else {
         return Known::default();
     };
@@ -47,12 +47,12 @@ pub(super) fn of_keys(scan: &Scan<'_>, known: &[Known], token: usize) -> Known {
             .parent
             .and_then(|parent| scan.room.nodes.get(parent as usize));
     }
-    words |= sibling(scan, known, token);
+    words |= sibling(scan, names, known, token);
     Known { words, promises }
 }
 
 /// `{"label": "SSN", "value": …}`: the member before names the member after.
-fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
+fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> u128 {
     const LABEL_BYTES_MAX: usize = 48;
     const VALUES: [&[u8]; 8] = [
         b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input",
@@ -71,7 +71,7 @@ fn sibling(scan: &Scan<'_>, known: &[Known], token: usize) -> u128 {
         label.node == place.node
             && label.token == Token::String
             && raw.len() < LABEL_BYTES_MAX
-            && !has_placeholder(raw)
+            && !names.occur_in(raw)
     };
     if words == 0 || !scan.room.places.get(before).is_some_and(labels) {
         return 0;

@@ -82,7 +82,12 @@ impl Judge<'_, '_> {
                 Source::Key => named = Named::default(),
                 Source::Value if !named.is_of(segment.token) => {
                     let keys = if self.learned {
-                        context::of_keys(scan, &self.known, segment.token)
+                        context::of_keys(
+                            scan,
+                            &self.scanner.vocabulary.names,
+                            &self.known,
+                            segment.token,
+                        )
                     } else {
                         Known::default()
                     };

@@ -132,6 +132,17 @@ impl OwnNames {
         self.names.is_empty()
     }
 
+    /// Whether a placeholder stands in a text.
+    pub(crate) fn occur_in(&self, text: &[u8]) -> bool {
+        let is_own = |rest: &[u8]| {
+            let of = |name: &String| rest.strip_prefix(name.as_bytes());
+            let mut behind = self.names.iter().filter_map(of);
+            behind.any(|rest| matches!(rest.first(), Some(b']' | b':')))
+        };
+        has_own(text)
+            || memchr::memchr_iter(b'[', text).any(|open| text.get(open + 1..).is_some_and(is_own))
+    }
+
     /// Whether `start..end` lies in a placeholder, of a kind or of a pattern of the operator.
     pub(crate) fn cover(&self, text: &[u8], start: usize, end: usize) -> bool {
         // Behind the name a colon, a hash or a token, and the end.
@@ -168,7 +179,7 @@ fn behind_hash(rest: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a placeholder of ours, such as `[EMAIL]`, stands in `value`: what was secret in it has been taken out.
-pub(crate) fn has_own(value: &[u8]) -> bool {
+fn has_own(value: &[u8]) -> bool {
     memchr::memchr_iter(b'[', value).any(|open| {
         let rest = value.get(open + 1..).unwrap_or_default();
         let end = rest.iter().position(|byte| matches!(byte, b']' | b':'));

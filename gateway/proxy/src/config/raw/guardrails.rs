@@ -45,7 +45,7 @@ pub(in crate::config) struct Guardrails {
     /// Exceptions, in their order: the first that fits a finding decides.
     #[schemars(extend("maxItems" = bounds::GUARD_RULES_MAX))]
     pub rules: Vec<Rule>,
-    /// Patterns of your own by name, which are kinds then.
+    /// Patterns of your own by name (1 to 64 letters, digits, `_`, `-` or `.`), which are kinds then.
     #[schemars(extend("maxProperties" = bounds::GUARD_PATTERNS_MAX))]
     pub patterns: BTreeMap<String, Pattern>,
     /// Classifiers by name.
