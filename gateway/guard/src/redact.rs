@@ -104,11 +104,10 @@ pub fn splice(scan: &Scan<'_>, edits: Vec<Edit>) -> Vec<u8> {
     out
 }
 
-/// The texts that edits change, before and after.
+/// The texts that edits change, before and after. The edits are such as [`Scanner::settle`] gives.
 #[must_use]
 pub fn texts(scan: &Scan<'_>, edits: &[Edit]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let merged = merged(edits.to_vec());
-    let groups = merged.chunk_by(|one, other| one.token == other.token);
+    let groups = edits.chunk_by(|one, other| one.token == other.token);
     let both = groups.map(|group| {
         let before = group.first().map_or(&[][..], |edit| scan.text(edit.token));
         let mut after = Vec::with_capacity(before.len());

@@ -34,7 +34,7 @@ use local::Local;
 /// An operator's own pattern.
 #[derive(Clone, Debug)]
 pub struct Custom {
-    /// Its name in findings.
+    /// Its name in findings and placeholders, without `]` and `:`.
     pub name: String,
     /// The expression, in the syntax that Vectorscan and the crate `regex` share.
     pub expression: String,

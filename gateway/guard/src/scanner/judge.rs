@@ -43,7 +43,7 @@ pub(super) fn judge(
     if wanted.injection {
         judge.instructions(scan);
     }
-    settle(&mut judge.findings);
+    drop_covered(&mut judge.findings);
     let room = &mut scan.room;
     (room.hits, room.known, room.phrases, room.local) =
         (hits, judge.known, judge.phrases, judge.local);
@@ -223,7 +223,7 @@ fn next_hits<'a>(hits: &'a [Hit], next: &mut usize, segment: &Segment) -> &'a [H
 }
 
 /// Sorts findings and drops those that a surer or longer one covers.
-fn settle(findings: &mut Vec<Finding>) {
+fn drop_covered(findings: &mut Vec<Finding>) {
     let order = |one: &Finding, other: &Finding| {
         (one.token, one.start, usize::MAX - one.end)
             .cmp(&(other.token, other.start, usize::MAX - other.end))

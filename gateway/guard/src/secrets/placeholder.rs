@@ -1,5 +1,6 @@
 //! What stands where a secret would stand, and is none.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -114,58 +115,60 @@ pub(crate) fn is_in_placeholder(text: &[u8], end: usize) -> bool {
         && std::str::from_utf8(name).is_ok_and(|name| Kind::named(name).is_some())
 }
 
-/// The names of an operator's patterns, whose placeholders are as those of the kinds.
+/// The names of an operator's patterns, whose placeholders are as those of the kinds. They have no `]` and no `:`.
 #[derive(Debug, Default)]
 pub(crate) struct OwnNames {
-    names: Vec<String>,
+    names: HashSet<String>,
     bytes_max: usize,
 }
 
 impl OwnNames {
     pub(crate) fn new(names: impl Iterator<Item = String>) -> Self {
-        let names: Vec<_> = names.collect();
-        let bytes_max = names.iter().map(String::len).max().unwrap_or(0);
-        Self { names, bytes_max }
+        let names: HashSet<_> = names.collect();
+        let own_max = names.iter().map(String::len).max().unwrap_or(0);
+        Self {
+            bytes_max: own_max.max(NAME_BYTES_MAX),
+            names,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// Whether a placeholder stands in a text.
+    /// Whether a placeholder stands in a text, of a kind or of a pattern of the operator.
     pub(crate) fn occur_in(&self, text: &[u8]) -> bool {
-        let is_own = |rest: &[u8]| {
-            let of = |name: &String| rest.strip_prefix(name.as_bytes());
-            let mut behind = self.names.iter().filter_map(of);
-            behind.any(|rest| matches!(rest.first(), Some(b']' | b':')))
-        };
-        has_own(text)
-            || memchr::memchr_iter(b'[', text).any(|open| text.get(open + 1..).is_some_and(is_own))
+        memchr::memchr_iter(b'[', text).any(|open| self.behind_name(text, open).is_some())
     }
 
-    /// Whether `start..end` lies in a placeholder, of a kind or of a pattern of the operator.
+    /// Whether `start..end` lies in a placeholder.
     pub(crate) fn cover(&self, text: &[u8], start: usize, end: usize) -> bool {
         // Behind the name a colon, a hash or a token, and the end.
-        let bytes_max = self.bytes_max.max(NAME_BYTES_MAX) + DIGITS + 3;
-        let from = start.saturating_sub(bytes_max);
+        let from = start.saturating_sub(self.bytes_max + DIGITS + 3);
         let before = text.get(from..start + 1).unwrap_or_default();
-        let Some(open) = memchr::memrchr(b'[', before) else {
-            return false;
-        };
-        let inside = text.get(from + open + 1..).unwrap_or_default();
-        let covers = |name: &[u8]| {
-            let rest = inside.strip_prefix(name).and_then(|rest| {
-                rest.strip_prefix(b"]")
-                    .or_else(|| rest.strip_prefix(b":").and_then(behind_hash))
-            });
-            rest.is_some_and(|rest| end <= text.len() - rest.len())
-        };
-        let kind = inside.iter().take(NAME_BYTES_MAX);
-        let kind = kind.take_while(|byte| !matches!(byte, b']' | b':')).count();
-        let kind = inside.get(..kind).unwrap_or_default();
-        std::str::from_utf8(kind).is_ok_and(|name| Kind::named(name).is_some()) && covers(kind)
-            || self.names.iter().any(|name| covers(name.as_bytes()))
+        let open = memchr::memrchr(b'[', before).map(|open| from + open);
+        let rest = open.and_then(|open| self.behind_name(text, open));
+        let rest = rest.and_then(|rest| {
+            rest.strip_prefix(b"]")
+                .or_else(|| rest.strip_prefix(b":").and_then(behind_hash))
+        });
+        rest.is_some_and(|rest| end <= text.len() - rest.len())
     }
+
+    /// What follows the name that stands behind a bracket.
+    fn behind_name<'a>(&self, text: &'a [u8], open: usize) -> Option<&'a [u8]> {
+        let (name, rest) = name_behind(text, open, self.bytes_max)?;
+        (Kind::named(name).is_some() || self.names.contains(name)).then_some(rest)
+    }
+}
+
+/// What could be the name of a placeholder behind the bracket at `open`, and what follows it.
+fn name_behind(text: &[u8], open: usize, bytes_max: usize) -> Option<(&str, &[u8])> {
+    let inside = text.get(open + 1..)?;
+    let ends = |byte: &u8| matches!(byte, b']' | b':');
+    let length = inside.iter().take(bytes_max + 1).position(ends)?;
+    let (name, rest) = inside.split_at_checked(length)?;
+    Some((std::str::from_utf8(name).ok()?, rest))
 }
 
 /// What follows a hash or a token and the end of its placeholder. A hash without a letter, of which there is one in two
@@ -181,9 +184,7 @@ fn behind_hash(rest: &[u8]) -> Option<&[u8]> {
 /// Whether a placeholder of ours, such as `[EMAIL]`, stands in `value`: what was secret in it has been taken out.
 fn has_own(value: &[u8]) -> bool {
     memchr::memchr_iter(b'[', value).any(|open| {
-        let rest = value.get(open + 1..).unwrap_or_default();
-        let end = rest.iter().position(|byte| matches!(byte, b']' | b':'));
-        let name = end.and_then(|end| std::str::from_utf8(rest.get(..end)?).ok());
-        name.is_some_and(|name| Kind::named(name).is_some())
+        name_behind(value, open, NAME_BYTES_MAX)
+            .is_some_and(|(name, _)| Kind::named(name).is_some())
     })
 }

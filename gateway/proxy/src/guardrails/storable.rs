@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use gantry_guard::{
-    Limits, Scan, Scanner, Wanted,
+    Finding, Limits, Scanner, Wanted,
     kind::HIDDEN_TEXT,
     redact::{Edit, Number, placeholder, splice},
 };
@@ -17,10 +17,6 @@ use super::{GuardrailsError, SCAN_TIME_MAX};
 /// Where a message has nothing that is not data.
 const BEFORE: &[u8] = br#"{"params":{"arguments":"#;
 const BEHIND: &[u8] = b"}}";
-
-/// A text is looked at again after it was redacted; one in which there is still something then is
-/// not stored.
-const ROUNDS_MAX: usize = 3;
 
 /// Says what may be stored.
 #[derive(Debug)]
@@ -46,22 +42,18 @@ impl Storable {
     pub fn of(&self, json: &[u8]) -> Option<Vec<u8>> {
         let started = Instant::now();
         let in_time = || started.elapsed() < SCAN_TIME_MAX;
-        let mut message = [BEFORE, json, BEHIND].concat();
-        for _ in 0..ROUNDS_MAX {
-            let scan = self.0.scan_while(&message, &in_time).ok()?;
-            if scan.findings.is_empty() {
-                let text = message.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?;
-                return Some(text.to_vec());
-            }
-            let redacted = self.redacted(&scan);
-            drop(scan);
-            message = redacted;
-        }
-        None
+        let message = [BEFORE, json, BEHIND].concat();
+        let mut scan = self.0.scan_while(&message, &in_time).ok()?;
+        let edits = self.0.settle(&mut scan, &in_time, |_, findings, edits| {
+            edits.extend(findings.iter().map(|finding| self.edit(finding)));
+        });
+        let redacted = splice(&scan, edits.ok()?);
+        let text = redacted.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?;
+        Some(text.to_vec())
     }
 
-    fn redacted(&self, scan: &Scan<'_>) -> Vec<u8> {
-        let edits = scan.findings.iter().map(|finding| Edit {
+    fn edit(&self, finding: &Finding) -> Edit {
+        Edit {
             token: finding.token,
             start: finding.start,
             end: finding.end,
@@ -70,8 +62,7 @@ impl Storable {
                 kind => placeholder(kind),
             },
             number: Number::Text,
-        });
-        splice(scan, edits.collect())
+        }
     }
 }
 

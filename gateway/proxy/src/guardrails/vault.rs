@@ -146,11 +146,11 @@ impl Vault {
 /// `[KIND:t0123456789abcdef]` around the `:t` at `mark`.
 fn token_around(message: &[u8], mark: usize) -> Option<(usize, usize)> {
     let end = mark + 2 + DIGITS;
-    let digits = message
-        .get(mark + 2..end)?
-        .iter()
-        .all(u8::is_ascii_hexdigit);
+    let digits = message.get(mark + 2..end)?;
+    if !digits.iter().all(u8::is_ascii_hexdigit) || message.get(end) != Some(&b']') {
+        return None;
+    }
     let from = mark.saturating_sub(PATTERN_NAME_BYTES_MAX + 1);
     let start = from + memrchr(b'[', message.get(from..mark)?)?;
-    (digits && message.get(end) == Some(&b']')).then_some((start, end + 1))
+    Some((start, end + 1))
 }
