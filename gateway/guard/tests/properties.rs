@@ -223,6 +223,21 @@ fn what_stands_for_a_match_of_an_own_pattern_is_none() {
 }
 
 #[test]
+fn a_label_that_something_was_taken_out_of_is_none() {
+    for (label, found) in [
+        ("Phone", true),
+        ("Phone [home]", true),
+        ("Phone [EMAIL]", false),
+        ("Phone [EMAIL:e123456789abcdef]", false),
+        ("Phone ****6789", false),
+    ] {
+        let message = serde_json::json!({"result": {"structuredContent": {"label": label, "value": "079 212 34 56"}}});
+        let redacted = redacted(message.to_string().as_bytes());
+        assert_eq!(redacted.is_some(), found, "{label}");
+    }
+}
+
+#[test]
 fn what_stands_for_a_secret_names_none() {
     for text in [
         "password=hunter2Hunter :AA00##",

@@ -136,9 +136,10 @@ impl OwnNames {
         self.names.is_empty()
     }
 
-    /// Whether a placeholder stands in a text, of a kind or of a pattern of the operator.
+    /// Whether a placeholder stands in a text, of a kind or of a pattern of the operator, or a mask.
     pub(crate) fn occur_in(&self, text: &[u8]) -> bool {
         memchr::memchr_iter(b'[', text).any(|open| self.behind_name(text, open).is_some())
+            || memchr::memmem::find(text, b"****").is_some()
     }
 
     /// Whether `start..end` lies in a placeholder.
