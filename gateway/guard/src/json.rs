@@ -1,9 +1,11 @@
-//! Walks a JSON text in place and yields its keys, strings and numbers with their place in the bytes.
+//! Walks a JSON text in place and tells of its keys, strings and numbers with their place in the bytes.
 //!
 //! One pass, no recursion, no allocation per value. It accepts exactly what RFC 8259 does, duplicate keys included
 //! (both are walked), and refuses what lies beyond its bounds. It never changes anything and never builds a tree.
 
 use thiserror::Error;
+
+use crate::block::{BLOCK_BYTES, Block};
 
 /// Deepest nesting of objects and arrays that is walked.
 pub const DEPTH_MAX: usize = 128;
@@ -19,26 +21,47 @@ pub enum Token {
     Number,
 }
 
-/// What the walk meets.
+/// A string or number of the text: the bytes `start..end`, without the quotes of a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A key or scalar that can be scanned. `start..end` are bytes of the text, without the quotes of a string.
-    Token {
-        /// Which.
-        token: Token,
-        /// First byte.
-        start: usize,
-        /// One past the last byte.
-        end: usize,
-        /// A string with a backslash.
-        escaped: bool,
-    },
-    /// `true`, `false` or `null`.
-    Literal,
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// A string with a backslash.
+    pub escaped: bool,
+}
+
+/// Who is told what the walk meets, in the text's order.
+pub trait Visit {
+    /// Why it does not want to go on.
+    type Error: From<JsonError>;
+
     /// `{` (true) or `[`.
-    Open(bool),
+    ///
+    /// # Errors
+    /// Its own.
+    fn open(&mut self, object: bool) -> Result<(), Self::Error>;
     /// `}` or `]`.
-    Close,
+    ///
+    /// # Errors
+    /// Its own.
+    fn close(&mut self) -> Result<(), Self::Error>;
+    /// A member's name; the member's value follows.
+    ///
+    /// # Errors
+    /// Its own.
+    fn key(&mut self, span: Span) -> Result<(), Self::Error>;
+    /// A string, or a number as it is written.
+    ///
+    /// # Errors
+    /// Its own.
+    fn scalar(&mut self, token: Token, span: Span) -> Result<(), Self::Error>;
+    /// `true`, `false` or `null`.
+    ///
+    /// # Errors
+    /// Its own.
+    fn literal(&mut self) -> Result<(), Self::Error>;
 }
 
 /// Why a text was not walked to its end.
@@ -55,142 +78,128 @@ pub enum JsonError {
     Utf8,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Expect {
-    Value,
-    ValueOrEnd,
-    KeyOrEnd,
-    Key,
-    CommaOrEnd,
-    Nothing,
+/// Walks a whole text.
+///
+/// # Errors
+/// [`JsonError`] where it is none, and whatever the visitor says; it was told of what came before.
+pub fn walk<V: Visit>(text: &[u8], visitor: &mut V) -> Result<(), V::Error> {
+    if simdutf8::basic::from_utf8(text).is_err() {
+        return Err(JsonError::Utf8.into());
+    }
+    let mut walk = Walk {
+        text,
+        at: 0,
+        objects: 0,
+        depth: 0,
+    };
+    loop {
+        if walk.value(visitor)? {
+            continue;
+        }
+        // What follows a value: the next one, or the end of what it is in.
+        loop {
+            match walk.skip_space() {
+                None if walk.depth == 0 => return Ok(()),
+                Some(b',') if walk.depth > 0 => {
+                    walk.at += 1;
+                    if walk.in_object() {
+                        walk.key(visitor)?;
+                    }
+                    break;
+                }
+                Some(byte) if walk.is_closed_by(byte) => walk.close(visitor)?,
+                _ => return Err(walk.fault().into()),
+            }
+        }
+    }
 }
 
-/// The walk over one text.
-#[derive(Debug)]
-pub struct Walk<'a> {
+struct Walk<'a> {
     text: &'a [u8],
     at: usize,
     /// One bit a level: an object or an array.
     objects: u128,
     depth: usize,
-    expect: Expect,
 }
 
-impl std::fmt::Debug for Expect {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("Expect")
-    }
-}
-
-impl<'a> Walk<'a> {
-    /// Begins a walk over `text`.
-    ///
-    /// # Errors
-    /// [`JsonError::Utf8`].
-    pub fn new(text: &'a [u8]) -> Result<Self, JsonError> {
-        std::str::from_utf8(text).map_err(|_| JsonError::Utf8)?;
-        Ok(Self {
-            text,
-            at: 0,
-            objects: 0,
-            depth: 0,
-            expect: Expect::Value,
-        })
-    }
-
-    /// The next event, or none at the end of the text.
-    ///
-    /// # Errors
-    /// [`JsonError::Syntax`] and [`JsonError::Depth`]; the walk must then not go on.
+impl Walk<'_> {
+    /// Takes a value, or the beginning of one whose first is due next: then it says so.
     #[inline]
-    pub fn step(&mut self) -> Result<Option<Event>, JsonError> {
-        let mut byte = self.skip_space();
-        if self.expect == Expect::CommaOrEnd && byte == Some(b',') {
-            self.at += 1;
-            byte = self.skip_space();
-            self.expect = if self.in_object() {
-                Expect::Key
-            } else {
-                Expect::Value
-            };
-        }
-        match (self.expect, byte) {
-            (Expect::Value | Expect::ValueOrEnd, Some(byte)) if byte != b']' => self.value(byte),
-            (Expect::KeyOrEnd | Expect::Key, Some(b'"')) => {
-                let event = self.string(Token::Key)?;
-                if self.skip_space() != Some(b':') {
-                    return Err(self.fault());
-                }
-                self.at += 1;
-                self.expect = Expect::Value;
-                Ok(event)
-            }
-            (Expect::CommaOrEnd | Expect::KeyOrEnd, Some(b'}')) if self.in_object() => {
-                Ok(self.close())
-            }
-            (Expect::CommaOrEnd | Expect::ValueOrEnd, Some(b']')) if !self.in_object() => {
-                Ok(self.close())
-            }
-            (Expect::Nothing, None) => return Ok(None),
-            _ => Err(self.fault()),
-        }
-        .map(Some)
-    }
-
-    #[inline]
-    fn value(&mut self, byte: u8) -> Result<Event, JsonError> {
+    fn value<V: Visit>(&mut self, visitor: &mut V) -> Result<bool, V::Error> {
+        let Some(byte) = self.skip_space() else {
+            return Err(self.fault().into());
+        };
         match byte {
-            b'{' | b'[' => self.open(byte == b'{'),
             b'"' => {
-                let event = self.string(Token::String)?;
-                self.after_value();
-                Ok(event)
+                let span = self.string()?;
+                visitor.scalar(Token::String, span)?;
             }
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.literal(b"true"),
-            b'f' => self.literal(b"false"),
-            b'n' => self.literal(b"null"),
-            _ => Err(self.fault()),
+            b'{' | b'[' => return self.open(byte == b'{', visitor),
+            b'-' | b'0'..=b'9' => {
+                let span = self.number()?;
+                visitor.scalar(Token::Number, span)?;
+            }
+            b't' => self.literal(b"true", visitor)?,
+            b'f' => self.literal(b"false", visitor)?,
+            b'n' => self.literal(b"null", visitor)?,
+            _ => return Err(self.fault().into()),
         }
+        Ok(false)
     }
 
-    fn open(&mut self, object: bool) -> Result<Event, JsonError> {
+    /// Goes into a container, and to its first value unless it is empty.
+    #[inline]
+    fn open<V: Visit>(&mut self, object: bool, visitor: &mut V) -> Result<bool, V::Error> {
         if self.depth >= DEPTH_MAX {
-            return Err(JsonError::Depth);
+            return Err(JsonError::Depth.into());
         }
         self.at += 1;
         self.objects = (self.objects << 1) | u128::from(object);
         self.depth += 1;
-        self.expect = if object {
-            Expect::KeyOrEnd
-        } else {
-            Expect::ValueOrEnd
-        };
-        Ok(Event::Open(object))
+        visitor.open(object)?;
+        if self
+            .skip_space()
+            .is_some_and(|byte| self.is_closed_by(byte))
+        {
+            self.close(visitor)?;
+            return Ok(false);
+        }
+        if object {
+            self.key(visitor)?;
+        }
+        Ok(true)
     }
 
-    fn close(&mut self) -> Event {
+    fn close<V: Visit>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
         self.at += 1;
         self.objects >>= 1;
         self.depth -= 1;
-        self.after_value();
-        Event::Close
+        visitor.close()
     }
 
-    fn after_value(&mut self) {
-        self.expect = if self.depth == 0 {
-            Expect::Nothing
-        } else {
-            Expect::CommaOrEnd
-        };
+    /// Takes a member's name and the colon behind it.
+    fn key<V: Visit>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+        if self.skip_space() != Some(b'"') {
+            return Err(self.fault().into());
+        }
+        let span = self.string()?;
+        if self.skip_space() != Some(b':') {
+            return Err(self.fault().into());
+        }
+        self.at += 1;
+        visitor.key(span)
     }
 
     fn in_object(&self) -> bool {
-        self.depth > 0 && self.objects & 1 == 1
+        self.objects & 1 == 1
     }
 
-    #[inline]
-    fn string(&mut self, token: Token) -> Result<Event, JsonError> {
+    fn is_closed_by(&self, byte: u8) -> bool {
+        self.depth > 0 && byte == if self.in_object() { b'}' } else { b']' }
+    }
+
+    #[inline(never)]
+    fn string(&mut self) -> Result<Span, JsonError> {
         let start = self.at + 1;
         let mut at = start;
         let mut escaped = false;
@@ -199,10 +208,10 @@ impl<'a> Walk<'a> {
             match self.text.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(Event::Token {
-                        token,
+                    let end = at;
+                    return Ok(Span {
                         start,
-                        end: at,
+                        end,
                         escaped,
                     });
                 }
@@ -227,7 +236,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Event, JsonError> {
+    fn number(&mut self) -> Result<Span, JsonError> {
         let start = self.at;
         let byte = |at: usize| self.text.get(at).copied().unwrap_or(0);
         let digits = |mut at: usize| {
@@ -252,26 +261,20 @@ impl<'a> Walk<'a> {
             at = digits(at)?;
         }
         self.at = at;
-        self.after_value();
-        Ok(Event::Token {
-            token: Token::Number,
+        Ok(Span {
             start,
             end: at,
             escaped: false,
         })
     }
 
-    fn literal(&mut self, word: &[u8]) -> Result<Event, JsonError> {
-        if !self
-            .text
-            .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(word))
-        {
-            return Err(self.fault());
+    fn literal<V: Visit>(&mut self, word: &[u8], visitor: &mut V) -> Result<(), V::Error> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word) {
+            return Err(self.fault().into());
         }
         self.at += word.len();
-        self.after_value();
-        Ok(Event::Literal)
+        visitor.literal()
     }
 
     fn skip_space(&mut self) -> Option<u8> {
@@ -291,18 +294,12 @@ impl<'a> Walk<'a> {
 /// How many bytes of a string come before its next quote, backslash or control character.
 #[inline]
 fn plain(text: &[u8]) -> usize {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte that is below the limit; above the lowest one they may be carries.
-    let below = |word: u64, limit: u64| word.wrapping_sub(LOW * limit) & !word & HIGH;
-    let (words, tail) = text.as_chunks::<8>();
-    for (word, at) in words.iter().zip((0..).step_by(8)) {
-        let word = u64::from_le_bytes(*word);
-        let quote = below(word ^ (LOW * u64::from(b'"')), 1);
-        let backslash = below(word ^ (LOW * u64::from(b'\\')), 1);
-        let found = quote | backslash | below(word, 0x20);
+    let (blocks, tail): (&[[u8; BLOCK_BYTES]], _) = text.as_chunks();
+    for (block, at) in blocks.iter().zip((0..).step_by(BLOCK_BYTES)) {
+        let block = Block::new(*block);
+        let found = (block.is(b'"') | block.is(b'\\') | block.within(0, 0x1f)).bits();
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return at + found.trailing_zeros() as usize;
         }
     }
     let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);

@@ -8,6 +8,7 @@
 //!
 //! The crate knows nothing of a gateway, does no I/O, reads no clock and keeps no value that it has seen.
 
+mod block;
 mod checks;
 #[cfg(test)]
 #[allow(

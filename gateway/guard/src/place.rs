@@ -3,6 +3,10 @@
 //! The protocol's own fields are never touched: a changed id, cursor or state would break the exchange, and none of
 //! them is anybody's data.
 
+mod field;
+
+pub(crate) use field::Field;
+
 /// What may be done to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freedom {
@@ -38,113 +42,99 @@ pub(crate) enum Zone {
     Protocol,
 }
 
-/// The zone of the container under `key` of `zone`; elements of an array stay in their array's zone.
-pub(crate) fn zone_under(zone: Zone, key: &[u8]) -> Zone {
-    match (zone, key) {
-        (Zone::Root, b"params") => Zone::Params,
-        (Zone::Root, b"result") => Zone::Result,
-        (Zone::Root, b"error") => Zone::Error,
-        (Zone::Meta, key) if is_reserved(key) => Zone::Protocol,
-        (Zone::Root | Zone::Params | Zone::Result | Zone::Message | Zone::Definition, b"_meta") => {
-            Zone::Meta
-        }
-        (Zone::Params | Zone::Message, b"arguments" | b"inputResponses" | b"data") => Zone::Free,
-        (Zone::Params, b"capabilities") | (Zone::Result, b"capabilities") => Zone::Protocol,
-        (Zone::Result | Zone::Message, b"structuredContent") | (Zone::Error, _) => Zone::Free,
-        (Zone::Result, b"tools" | b"prompts" | b"resources" | b"resourceTemplates") => {
-            Zone::Definition
-        }
-        (Zone::Definition, b"inputSchema" | b"outputSchema")
-        | (Zone::Message, b"requestedSchema") => Zone::Schema,
-        (Zone::Params | Zone::Result, _) => Zone::Message,
-        (zone, _) => zone,
+impl Zone {
+    /// Whether the names of members are data.
+    pub(crate) fn has_data_for_keys(self) -> bool {
+        matches!(self, Self::Free | Self::Meta)
     }
-}
 
-/// Names of `_meta` that belong to the protocol.
-fn is_reserved(key: &[u8]) -> bool {
-    key.starts_with(b"io.modelcontextprotocol/")
-        || key.starts_with(b"modelcontextprotocol.io/")
-        || matches!(
-            key,
-            b"progressToken" | b"traceparent" | b"tracestate" | b"baggage"
-        )
-}
+    /// The field that a member's name is here. Where all are data, none is of the protocol.
+    pub(crate) fn field(self, name: &[u8]) -> Field {
+        match self {
+            Self::Free | Self::Protocol => Field::Other,
+            Self::Meta if field::is_reserved(name) => Field::Reserved,
+            _ => Field::of(name),
+        }
+    }
 
-/// What may be done to the value under `key` of `zone`.
-pub(crate) fn freedom(zone: Zone, key: Option<&[u8]>) -> Freedom {
-    let Some(key) = key else {
-        return match zone {
-            Zone::Protocol => Freedom::Protocol,
-            Zone::Schema | Zone::Definition => Freedom::Free,
+    /// The zone of the container under `field`.
+    pub(crate) fn under(self, field: Field) -> Self {
+        match (self, field) {
+            (_, Field::Element) => self,
+            (Self::Root, Field::Params) => Self::Params,
+            (Self::Root, Field::Result) => Self::Result,
+            (Self::Root, Field::Error) => Self::Error,
+            (Self::Meta, field) if field.is_reserved() => Self::Protocol,
+            (
+                Self::Root | Self::Params | Self::Result | Self::Message | Self::Definition,
+                Field::Meta,
+            ) => Self::Meta,
+            (
+                Self::Params | Self::Message,
+                Field::Arguments | Field::InputResponses | Field::Data,
+            ) => Self::Free,
+            (Self::Params | Self::Result, Field::Capabilities) => Self::Protocol,
+            (Self::Result | Self::Message, Field::StructuredContent) | (Self::Error, _) => {
+                Self::Free
+            }
+            (
+                Self::Result,
+                Field::Tools | Field::Prompts | Field::Resources | Field::ResourceTemplates,
+            ) => Self::Definition,
+            (Self::Definition, Field::InputSchema | Field::OutputSchema)
+            | (Self::Message, Field::RequestedSchema) => Self::Schema,
+            (Self::Params | Self::Result, _) => Self::Message,
+            (zone, _) => zone,
+        }
+    }
+
+    /// What may be done to the value under `field`.
+    pub(crate) fn freedom(self, field: Field) -> Freedom {
+        match (self, field) {
+            (Self::Protocol, _)
+            | (Self::Root, Field::JsonRpc | Field::Id | Field::Method)
+            | (Self::Error, Field::Code) => Freedom::Protocol,
+            (Self::Meta, field) if field.is_reserved() => Freedom::Protocol,
+            (
+                Self::Params | Self::Result | Self::Message,
+                Field::ProgressToken
+                | Field::Cursor
+                | Field::NextCursor
+                | Field::ResultType
+                | Field::ProtocolVersion
+                | Field::TtlMs
+                | Field::CacheScope
+                | Field::IsError
+                | Field::TaskId
+                | Field::RequestId,
+            ) => Freedom::Protocol,
+            // Opaque and to be echoed byte for byte.
+            (Self::Params | Self::Result | Self::Message, Field::RequestState) => Freedom::Protocol,
+            (
+                Self::Params | Self::Result | Self::Message | Self::Definition,
+                Field::Type
+                | Field::MimeType
+                | Field::Role
+                | Field::Level
+                | Field::Method
+                | Field::Mode
+                | Field::Action,
+            ) => Freedom::Protocol,
+            (
+                Self::Schema,
+                Field::Type
+                | Field::Format
+                | Field::Ref
+                | Field::SchemaUri
+                | Field::Pattern
+                | Field::SchemaId,
+            ) => Freedom::Protocol,
+            (Self::Message | Self::Result | Self::Params, Field::Uri)
+            | (Self::Definition, Field::Uri | Field::UriTemplate | Field::Name)
+            | (Self::Params, Field::Name) => Freedom::Name,
+            (Self::Message, Field::Blob) => Freedom::Blob,
+            (Self::Message, Field::Data) => Freedom::Opaque,
             _ => Freedom::Free,
-        };
-    };
-    match (zone, key) {
-        (Zone::Protocol, _)
-        | (Zone::Root, b"jsonrpc" | b"id" | b"method")
-        | (Zone::Error, b"code") => Freedom::Protocol,
-        (Zone::Meta, key) if is_reserved(key) => Freedom::Protocol,
-        (
-            Zone::Params | Zone::Result | Zone::Message,
-            b"progressToken" | b"cursor" | b"nextCursor" | b"resultType" | b"protocolVersion"
-            | b"ttlMs" | b"cacheScope" | b"isError" | b"taskId" | b"requestId",
-        ) => Freedom::Protocol,
-        // Opaque and to be echoed byte for byte.
-        (Zone::Params | Zone::Result | Zone::Message, b"requestState") => Freedom::Protocol,
-        (
-            Zone::Params | Zone::Result | Zone::Message | Zone::Definition,
-            b"type" | b"mimeType" | b"role" | b"level" | b"method" | b"mode" | b"action",
-        ) => Freedom::Protocol,
-        (Zone::Schema, b"type" | b"format" | b"$ref" | b"$schema" | b"pattern" | b"$id") => {
-            Freedom::Protocol
         }
-        (Zone::Message | Zone::Result | Zone::Params, b"uri")
-        | (Zone::Definition, b"uri" | b"uriTemplate" | b"name")
-        | (Zone::Params, b"name") => Freedom::Name,
-        (Zone::Message, b"blob") => Freedom::Blob,
-        (Zone::Message, b"data") => Freedom::Opaque,
-        _ => Freedom::Free,
     }
-}
-
-/// Whether the names of members are data in this zone.
-pub(crate) fn keys_are_data(zone: Zone) -> bool {
-    matches!(zone, Zone::Free | Zone::Meta)
-}
-
-/// Whether a member's name is the protocol's own: it says nothing about its value, and is nobody's data.
-pub(crate) fn is_of_protocol(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"id"
-            | b"jsonrpc"
-            | b"method"
-            | b"params"
-            | b"result"
-            | b"error"
-            | b"resultType"
-            | b"content"
-            | b"contents"
-            | b"structuredContent"
-            | b"isError"
-            | b"type"
-            | b"text"
-            | b"_meta"
-            | b"name"
-            | b"arguments"
-            | b"uri"
-            | b"mimeType"
-            | b"annotations"
-            | b"description"
-            | b"inputSchema"
-            | b"outputSchema"
-            | b"properties"
-            | b"required"
-            | b"tools"
-            | b"title"
-            | b"role"
-            | b"messages"
-            | b"resource"
-    )
 }

@@ -10,6 +10,7 @@ mod candidate;
 
 pub(crate) use candidate::Candidate;
 
+use crate::block::{BLOCK_BYTES, Block};
 use crate::work::Work;
 
 /// Most groups of one chain; a longer chain is taken in overlapping parts.
@@ -56,76 +57,66 @@ impl<'a> Chain<'a> {
 }
 
 /// The chains of a text that are long enough for an identifier.
-pub(crate) struct Chains<'a>(Chain<'a>);
+pub(crate) struct Chains<'a> {
+    chain: Chain<'a>,
+    /// The text's length.
+    end: usize,
+}
 
 impl<'a> Chains<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
-        Self(Chain {
+    /// Of the first `end` bytes of `text`; behind them is NUL, or nothing.
+    pub(crate) fn new(text: &'a [u8], end: usize) -> Self {
+        let chain = Chain {
             text,
             groups: [Group::default(); GROUPS_MAX + 1],
             length: 0,
             next: 0,
-        })
+        };
+        Self { chain, end }
     }
 
     pub(crate) fn next(&mut self) -> Option<&Chain<'a>> {
-        let chain = &mut self.0;
+        let chain = &mut self.chain;
         loop {
-            let digit = next_digit(chain.text, chain.next)?;
+            let digit = next_digit(chain.text, chain.next, self.end)?;
             let first = backwards(chain.text, digit, chain.next);
             chain.length = 0;
             chain.next = forwards(chain.text, first, chain).max(digit + 1);
             if has_enough(chain.groups()) && !is_uuid(chain.groups()) {
-                return Some(&self.0);
+                return Some(&self.chain);
             }
         }
     }
 }
 
-const OTHER: u8 = 0;
-const LETTER: u8 = 1;
-const DIGIT: u8 = 2;
-
-fn class(byte: u8) -> u8 {
-    const CLASSES: [u8; 256] = {
-        let mut classes = [OTHER; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "the index is below 256, and this runs at compile time"
-            )]
-            {
-                classes[byte] = match byte as u8 {
-                    b'0'..=b'9' => DIGIT,
-                    b'A'..=b'Z' | b'a'..=b'z' => LETTER,
-                    _ => OTHER,
-                };
-            }
-            byte += 1;
+fn next_digit(text: &[u8], from: usize, end: usize) -> Option<usize> {
+    let mut at = from;
+    while at < end {
+        let digits = Block::at(text, at).digits().bits();
+        if digits != 0 {
+            let digit = at + digits.trailing_zeros() as usize;
+            return (digit < end).then_some(digit);
         }
-        classes
-    };
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(OTHER)
+        at += BLOCK_BYTES;
+    }
+    None
 }
 
-fn next_digit(text: &[u8], from: usize) -> Option<usize> {
-    text.get(from..)?
-        .iter()
-        .position(u8::is_ascii_digit)
-        .map(|place| from + place)
-}
+/// Longest group before whose end is looked for its beginning.
+const BACK_MAX: usize = 64;
 
 /// The start of the group that holds `digit`, or of up to two groups of letters before it.
 fn backwards(text: &[u8], digit: usize, floor: usize) -> usize {
     let start_of = |from: usize| {
-        let before = text.get(floor..from).unwrap_or_default();
-        from - before
-            .iter()
-            .rev()
-            .take(64)
-            .take_while(|byte| byte.is_ascii_alphanumeric())
-            .count()
+        let mut start = from;
+        loop {
+            let block = Block::before(text, start);
+            let length = (block.digits() | block.letters()).bits().leading_ones() as usize;
+            start -= length;
+            if length < BLOCK_BYTES || from - start >= BACK_MAX {
+                return start.max(floor);
+            }
+        }
     };
     let mut start = start_of(digit);
     for _ in 0..2 {
@@ -144,24 +135,36 @@ fn backwards(text: &[u8], digit: usize, floor: usize) -> usize {
     start
 }
 
+/// The group that begins at `start`.
+fn group(text: &[u8], start: usize) -> Group {
+    let (mut end, mut count) = (start, 0);
+    loop {
+        let block = Block::at(text, end);
+        let digits = block.digits();
+        let length = (digits | block.letters()).bits().trailing_ones();
+        let of_group = (1_u32 << length) - 1;
+        count += (u32::from(digits.bits()) & of_group).count_ones() as usize;
+        end += length as usize;
+        if (length as usize) < BLOCK_BYTES {
+            return Group {
+                start,
+                end,
+                digits: count,
+            };
+        }
+    }
+}
+
 /// Collects the chain from `first` on and says where to look next.
 fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
     let mut start = first;
     loop {
-        let rest = text.get(start..).unwrap_or_default();
-        let (mut length, mut digits) = (0, 0);
-        for byte in rest {
-            match class(*byte) {
-                OTHER => break,
-                class => digits += usize::from(class == DIGIT),
-            }
-            length += 1;
-        }
-        if length == 0 || digits == 0 && length > LETTERS_MAX {
+        let group = group(text, start);
+        let (end, length) = (group.end, group.end - start);
+        if length == 0 || group.digits == 0 && length > LETTERS_MAX {
             return start;
         }
-        let end = start + length;
-        groups.push(Group { start, end, digits });
+        groups.push(group);
         let separator = text.get(end).copied().is_some_and(is_separator);
         if groups.length >= GROUPS_MAX {
             // The next chain begins inside of this one, so that nothing lies across.

@@ -3,6 +3,9 @@
 //! Texts are separated by NUL, which no pattern crosses. A text is a key, a string, a number, or a *view*: what a
 //! string says once it is decoded. Each knows how its bytes map back to the string as JSON decodes it.
 
+use std::ops::Range;
+
+use crate::block::BLOCK_BYTES;
 use crate::views::{self, Asks, Next, Piece, View};
 use crate::work::Work;
 
@@ -108,21 +111,47 @@ impl Texts {
             .max(made)
     }
 
-    /// Adds a text, and the views that it asks for while the buffer stays below `bytes_max`.
-    pub(crate) fn add(
-        &mut self,
-        token: usize,
-        source: Source,
-        bytes_max: usize,
-        work: &mut Work<'_>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), Excess> {
+    /// Where the next text begins, which is to be written to the end of the buffer.
+    pub(crate) fn begin(&mut self) -> usize {
         // Every text has a NUL on both sides.
         if self.buffer.is_empty() {
             self.buffer.push(0);
         }
-        let start = self.buffer.len();
-        write(&mut self.buffer);
+        self.buffer.len()
+    }
+
+    /// Writes bytes of a message. Most texts are short: whole blocks of a fixed length are copied sooner than bytes of
+    /// any number, and what they have too much is dropped.
+    pub(crate) fn copy(&mut self, message: &[u8], span: Range<usize>) {
+        const BLOCKS_MAX: usize = 4;
+        let (start, length) = (self.buffer.len(), span.len());
+        let blocks = length.div_ceil(BLOCK_BYTES);
+        let padded = message.get(span.start..span.start + blocks * BLOCK_BYTES);
+        match padded.filter(|_| blocks <= BLOCKS_MAX) {
+            Some(padded) => {
+                let blocks: &[[u8; BLOCK_BYTES]] = padded.as_chunks().0;
+                for block in blocks {
+                    self.buffer.extend_from_slice(block);
+                }
+                self.buffer.truncate(start + length);
+            }
+            None => {
+                let bytes = message.get(span).unwrap_or_default();
+                self.buffer.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    /// Adds the text that was written from `start` on, and the views that it asks for while the buffer stays below
+    /// `bytes_max`.
+    pub(crate) fn end(
+        &mut self,
+        start: usize,
+        token: usize,
+        source: Source,
+        bytes_max: usize,
+        work: &mut Work<'_>,
+    ) -> Result<(), Excess> {
         let asks = self.push(token, source, None, start);
         if asks.views() {
             self.views(self.segments.len() - 1, 0, bytes_max, work)?;
@@ -152,16 +181,19 @@ impl Texts {
 
     /// Makes a segment of what stands in the buffer from `start` on.
     fn push(&mut self, token: usize, source: Source, view: Option<Seen>, start: usize) -> Asks {
+        let end = self.buffer.len();
+        // NUL asks for nothing, and ends the last block.
+        self.buffer.extend_from_slice(&[0; BLOCK_BYTES]);
         let asks = Asks::of(self.buffer.get(start..).unwrap_or_default());
+        self.buffer.truncate(end + 1);
         self.segments.push(Segment {
             start,
-            end: self.buffer.len(),
+            end,
             token,
             source,
             view,
             asks,
         });
-        self.buffer.push(0);
         asks
     }
 

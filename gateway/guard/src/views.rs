@@ -10,6 +10,8 @@ pub(crate) use encoded::{base64_bytes, data_uri};
 pub(crate) use fold::{invisible as fold_invisible, is_same as folds_to_itself, prepare};
 use plain::Again;
 
+use crate::block::{BLOCK_BYTES, Block, Of};
+
 /// Bytes of a view, and what they stand for in the text that it is of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
@@ -105,14 +107,29 @@ fn offset(at: usize) -> u32 {
 pub(crate) struct Asks(u8);
 
 impl Asks {
-    /// One look at each byte of a text.
-    pub(crate) fn of(text: &[u8]) -> Self {
-        let class = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or(0);
-        let mut seen = text.iter().fold(0, |seen, byte| seen | class(byte));
-        if seen & RUN != 0 && !has_run(text) {
-            seen &= !RUN;
+    /// One look at each block of a text, of which the last is padded with NUL.
+    pub(crate) fn of(padded: &[u8]) -> Self {
+        let (mut seen, mut run, mut long) = (0, 0, false);
+        let blocks: &[[u8; BLOCK_BYTES]] = padded.as_chunks().0;
+        for block in blocks {
+            let block = Block::new(*block);
+            let any = |of: Of, class: u8| if of.any() { class } else { 0 };
+            seen |= any(block.digits(), DIGIT)
+                | any(block.is(b'+') | block.is(b'-') | block.is(b'.'), MARK)
+                | any(block.is(b'@') | block.is(b':'), SIGN)
+                | any(escapes(block), ESCAPE)
+                | any(block.is(0x1b), CONTROL)
+                | any(block.high(), HIGH);
+            let runs = runs(block);
+            // How long the run is that goes on into the block, and the one that goes on behind it.
+            long |= run + runs.trailing_ones() >= RUN_MIN;
+            run = if runs == u16::MAX {
+                run + u16::BITS
+            } else {
+                runs.leading_ones()
+            };
         }
-        Self(seen)
+        Self(if long { seen | RUN } else { seen })
     }
 
     /// It may say something else once it is decoded.
@@ -136,8 +153,28 @@ impl Asks {
     }
 }
 
-/// Shortest run of letters and digits that is tried as base64 or hexadecimal.
-const RUN_MIN: usize = 16;
+/// The bytes that may be of base64 or hexadecimal.
+fn runs(block: Block) -> u16 {
+    (block.digits()
+        | block.letters()
+        | block.is(b'+')
+        | block.is(b'-')
+        | block.is(b'/')
+        | block.is(b'_'))
+    .bits()
+}
+
+/// The bytes that a change can begin with.
+fn signs(block: Block) -> u16 {
+    (escapes(block) | block.high()).bits()
+}
+
+fn escapes(block: Block) -> Of {
+    block.is(b'\\') | block.is(b'%') | block.is(b'&') | block.is(b'<') | block.is(b'=')
+}
+
+/// Shortest run of letters and digits that is tried as base64 or hexadecimal: a block.
+const RUN_MIN: u32 = 16;
 
 /// Where to look for the next view of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,31 +207,6 @@ pub(crate) fn next(text: &[u8], asks: Asks, is_view: bool, from: Next, made: &mu
     encoded::run(text, run, made).map_or(Next::None, Next::Run)
 }
 
-/// Whether there is a run of [`RUN_MIN`]: looks at one byte of many, and behind the last that ends one.
-fn has_run(text: &[u8]) -> bool {
-    let mut at = 0;
-    while let Some(window) = text.get(at..at + RUN_MIN) {
-        match window.iter().rposition(|byte| !is_run(*byte)) {
-            Some(end) => at += end + 1,
-            None => return true,
-        }
-    }
-    false
-}
-
-fn is_run(byte: u8) -> bool {
-    CLASSES
-        .get(usize::from(byte))
-        .is_some_and(|class| class & RUN != 0)
-}
-
-/// Whether a change can begin with the byte.
-fn is_sign(byte: u8) -> bool {
-    CLASSES
-        .get(usize::from(byte))
-        .is_some_and(|class| class & (ESCAPE | HIGH) != 0)
-}
-
 const RUN: u8 = 1;
 const ESCAPE: u8 = 2;
 const HIGH: u8 = 4;
@@ -203,28 +215,42 @@ const SIGN: u8 = 16;
 const CONTROL: u8 = 32;
 const MARK: u8 = 64;
 
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "the index is below 256, and this runs at compile time"
-        )]
-        {
-            classes[byte] = match byte as u8 {
-                b'0'..=b'9' => RUN | DIGIT,
-                b'+' | b'-' => RUN | MARK,
-                b'A'..=b'Z' | b'a'..=b'z' | b'/' | b'_' => RUN,
-                b'.' => MARK,
-                b'@' | b':' => SIGN,
-                b'\\' | b'%' | b'&' | b'<' | b'=' => ESCAPE,
-                0x1b => CONTROL,
-                0x80.. => HIGH,
-                _ => 0,
-            };
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_asks_for_its_own() {
+        for byte in 0..=u8::MAX {
+            for place in 0..BLOCK_BYTES {
+                let mut bytes = [0; 2 * BLOCK_BYTES];
+                bytes[place] = byte;
+                let asks = Asks::of(&bytes);
+                let class = |class: u8, expected: bool| {
+                    assert_eq!(asks.0 & class != 0, expected, "{byte}");
+                };
+                class(DIGIT, byte.is_ascii_digit());
+                class(MARK, b"+-.".contains(&byte));
+                class(SIGN, b"@:".contains(&byte));
+                class(ESCAPE, b"\\%&<=".contains(&byte));
+                class(CONTROL, byte == 0x1b);
+                class(HIGH, !byte.is_ascii());
+                class(RUN, false);
+            }
         }
-        byte += 1;
     }
-    classes
-};
+
+    #[test]
+    fn a_run_is_seen_wherever_it_begins() {
+        for length in 14..18 {
+            for before in 0..40 {
+                for behind in [0, 1, 15, 16] {
+                    let text =
+                        [" ".repeat(before), "a".repeat(length), " ".repeat(behind)].concat();
+                    let padded = [text.as_bytes(), &[0; BLOCK_BYTES]].concat();
+                    assert_eq!(Asks::of(&padded).0 & RUN != 0, length >= 16, "{text}");
+                }
+            }
+        }
+    }
+}

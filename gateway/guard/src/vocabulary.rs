@@ -310,6 +310,7 @@ fn is_separator(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::Zone;
 
     #[test]
     fn a_word_is_met_with_its_parts_and_its_borders() {
@@ -359,7 +360,7 @@ mod tests {
             _meta name arguments uri mimeType annotations description inputSchema outputSchema properties required tools \
             title role messages resource".split_whitespace()
         {
-            assert!(crate::place::is_of_protocol(name.as_bytes()), "{name}");
+            assert!(Zone::Root.field(name.as_bytes()).is_of_protocol(), "{name}");
             let mut hits = Vec::new();
             let go_on = || true;
             let mut work = Work::new(&go_on);

@@ -119,7 +119,8 @@ pub(super) fn find(
     let mut around = Around::new(text, segment.start, hits, named.keys.words);
     if segment.asks.digits() {
         let otherwise = || named.is_otherwise(scan, segment.token);
-        let mut chains = Chains::new(text);
+        let padded = scan.room.texts.buffer.get(segment.start..);
+        let mut chains = Chains::new(padded.unwrap_or_default(), text.len());
         while let Some(chain) = chains.next() {
             let (start, end) = chain.place();
             let words = around.possible(start, end);

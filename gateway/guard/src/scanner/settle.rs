@@ -77,9 +77,9 @@ impl Scanner {
                 Some(Token::Number | Token::String) => Source::Value,
                 None => continue,
             };
-            edited.add(*token, source, self.limits.text_bytes_max, work, |buffer| {
-                redact::edited(text, own, buffer)
-            })?;
+            let start = edited.begin();
+            redact::edited(text, own, &mut edited.buffer);
+            edited.end(start, *token, source, self.limits.text_bytes_max, work)?;
         }
         if edited.segments.is_empty() {
             scan.room.edited = edited;

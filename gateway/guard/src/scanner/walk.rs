@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::room::Room;
 use super::scan::narrow;
 use super::{Limits, Node, Place, Scan, ScanError};
-use crate::json::{self, Event, Token, Walk};
-use crate::place::{self, Freedom, Zone};
+use crate::json::{self, Span, Token, Visit};
+use crate::place::{Field, Freedom, Zone};
 use crate::text::Source;
 use crate::views;
 use crate::work::Work;
@@ -14,23 +14,29 @@ use crate::work::Work;
 /// Steps that whatever the walk meets costs beside its bytes.
 const EVENT_STEPS: usize = 16;
 
+/// Fewest characters of a number that could be anything.
+const NUMBER_BYTES_MIN: usize = 7;
+
 /// Where the walk is in a container.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
     node: u32,
     zone: Zone,
     object: bool,
+    /// The name of the member whose value is due, and its token.
+    field: Field,
     key: Option<u32>,
     index: u32,
     /// Bytes of the names on the way here.
     names: usize,
 }
 
-/// What a message that is no container stands in.
+/// What a message stands in.
 const OUTSIDE: Level = Level {
     node: 0,
     zone: Zone::Root,
     object: false,
+    field: Field::Element,
     key: None,
     index: 0,
     names: 0,
@@ -42,6 +48,8 @@ struct Walker<'a, 'w> {
     room: &'a mut Room,
     work: &'a mut Work<'w>,
     counted: usize,
+    /// The innermost container; those around it are the room's.
+    level: Level,
 }
 
 pub(super) fn walk(
@@ -50,66 +58,26 @@ pub(super) fn walk(
     work: &mut Work<'_>,
 ) -> Result<(), ScanError> {
     let message = scan.message;
-    let mut walk = Walk::new(message)?;
     let mut walker = Walker {
         message,
         limits,
         room: &mut scan.room,
         work,
         counted: 0,
+        level: OUTSIDE,
     };
     walker.room.texts.reserve(message.len());
-    while let Some(event) = walk.step()? {
-        walker.take(event)?;
-    }
-    Ok(())
+    json::walk(message, &mut walker)
 }
 
-impl Walker<'_, '_> {
-    fn take(&mut self, event: Event) -> Result<(), ScanError> {
-        if !self.work.lasts(EVENT_STEPS) {
-            return Err(ScanError::Time);
-        }
-        match event {
-            Event::Open(object) => {
-                self.count()?;
-                self.open(object);
-            }
-            Event::Close => {
-                self.room.levels.pop();
-                self.advance();
-            }
-            Event::Literal => self.advance(),
-            Event::Token {
-                token,
-                start,
-                end,
-                escaped,
-            } => self.token(token, start, end, escaped)?,
-        }
-        Ok(())
-    }
+impl Visit for Walker<'_, '_> {
+    type Error = ScanError;
 
-    /// Counts what is kept of the message: tokens and containers.
-    fn count(&mut self) -> Result<(), ScanError> {
-        self.counted += 1;
-        (self.counted <= self.limits.tokens_max)
-            .then_some(())
-            .ok_or(ScanError::Limit("strings"))
-    }
-
-    fn level(&self) -> Level {
-        self.room.levels.last().copied().unwrap_or(OUTSIDE)
-    }
-
-    fn open(&mut self, object: bool) {
-        let level = self.level();
+    fn open(&mut self, object: bool) -> Result<(), ScanError> {
+        self.count(0)?;
+        let level = self.level;
         let key = level.key.and_then(|key| self.room.places.get(key as usize));
-        let zone = match key {
-            Some(_) => place::zone_under(level.zone, &name(self.message, key)),
-            None => level.zone,
-        };
-        let names = level.names + key.map_or(0, |key| key.raw(self.message).len());
+        let names = level.names + key.map_or(0, |key| (key.end - key.start) as usize);
         let node = narrow(self.room.nodes.len());
         self.room.nodes.push(Node {
             object,
@@ -117,114 +85,145 @@ impl Walker<'_, '_> {
             key: level.key,
             index: level.index,
         });
-        self.room.levels.push(Level {
+        self.room.levels.push(level);
+        self.level = Level {
             node,
-            zone,
+            zone: level.zone.under(level.field),
             object,
-            key: None,
-            index: 0,
             names,
-        });
+            ..OUTSIDE
+        };
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), ScanError> {
+        self.lasts(EVENT_STEPS)?;
+        self.level = self.room.levels.pop().unwrap_or(OUTSIDE);
+        self.advance();
+        Ok(())
+    }
+
+    fn key(&mut self, span: Span) -> Result<(), ScanError> {
+        let length = span.end - span.start;
+        self.count(length)?;
+        let level = self.level;
+        if level.names + length > self.limits.names_bytes_max {
+            return Err(ScanError::Limit("bytes of names"));
+        }
+        let number = self.room.places.len();
+        let raw = self.message.get(span.start..span.end).unwrap_or_default();
+        self.level.field = level.zone.field(&unslashed(raw, span.escaped));
+        self.level.key = Some(narrow(number));
+        let freedom = match level.zone {
+            Zone::Protocol => Freedom::Protocol,
+            zone if zone.has_data_for_keys() => Freedom::Free,
+            _ => Freedom::Name,
+        };
+        let mut place = self.place(Token::Key, span, freedom);
+        place.key = None;
+        let is_data = match freedom {
+            Freedom::Protocol => false,
+            Freedom::Name => !self.level.field.is_of_protocol(),
+            _ => true,
+        };
+        if is_data && length > 0 {
+            self.text(number, &mut place, Source::Key)?;
+        }
+        self.room.places.push(place);
+        Ok(())
+    }
+
+    fn scalar(&mut self, token: Token, span: Span) -> Result<(), ScanError> {
+        let length = span.end - span.start;
+        self.count(length)?;
+        let freedom = self.level.zone.freedom(self.level.field);
+        let length_min = match token {
+            Token::Number => NUMBER_BYTES_MIN,
+            _ => 1,
+        };
+        if freedom != Freedom::Protocol && length >= length_min {
+            let number = self.room.places.len();
+            let mut place = self.place(token, span, freedom);
+            self.text(number, &mut place, Source::Value)?;
+            // A value that is not looked at leads nowhere.
+            if place.segment.is_some() {
+                self.room.places.push(place);
+            }
+        }
+        self.advance();
+        Ok(())
+    }
+
+    fn literal(&mut self) -> Result<(), ScanError> {
+        self.lasts(EVENT_STEPS)?;
+        self.advance();
+        Ok(())
+    }
+}
+
+impl Walker<'_, '_> {
+    /// Counts what is kept of the message: tokens and containers.
+    fn count(&mut self, bytes: usize) -> Result<(), ScanError> {
+        self.lasts(EVENT_STEPS + bytes)?;
+        self.counted += 1;
+        (self.counted <= self.limits.tokens_max)
+            .then_some(())
+            .ok_or(ScanError::Limit("strings"))
+    }
+
+    fn lasts(&mut self, steps: usize) -> Result<(), ScanError> {
+        self.work.lasts(steps).then_some(()).ok_or(ScanError::Time)
     }
 
     /// A value has ended.
     fn advance(&mut self) {
-        if let Some(level) = self.room.levels.last_mut() {
-            level.key = None;
-            level.index += 1;
-        }
+        self.level.field = Field::Element;
+        self.level.key = None;
+        self.level.index += 1;
     }
 
-    fn token(
-        &mut self,
-        token: Token,
-        start: usize,
-        end: usize,
-        escaped: bool,
-    ) -> Result<(), ScanError> {
-        self.count()?;
-        if !self.work.lasts(end - start) {
-            return Err(ScanError::Time);
-        }
-        let level = self.level();
-        if token == Token::Key && level.names + (end - start) > self.limits.names_bytes_max {
-            return Err(ScanError::Limit("bytes of names"));
-        }
-        let number = self.room.places.len();
-        let freedom = match (token, level.key) {
-            (Token::Key, _) if level.zone == Zone::Protocol => Freedom::Protocol,
-            (Token::Key, _) if place::keys_are_data(level.zone) => Freedom::Free,
-            (Token::Key, _) => Freedom::Name,
-            (_, None) => place::freedom(level.zone, None),
-            (_, Some(key)) => {
-                let key = self.room.places.get(key as usize);
-                place::freedom(level.zone, Some(&name(self.message, key)))
-            }
-        };
-        let mut place = Place {
+    /// Where a token is, before its text is known.
+    fn place(&self, token: Token, span: Span, freedom: Freedom) -> Place {
+        let level = &self.level;
+        Place {
             token,
-            escaped,
+            escaped: span.escaped,
             freedom,
-            start: narrow(start),
-            end: narrow(end),
+            start: narrow(span.start),
+            end: narrow(span.end),
             node: level.node,
             index: if level.object { 0 } else { level.index },
             key: level.key,
             segment: None,
             encoded: None,
-        };
-        self.text(number, &mut place)?;
-        // A value that is not looked at leads nowhere; a name leads to its value.
-        if token == Token::Key {
-            self.room.places.push(place);
-            if let Some(level) = self.room.levels.last_mut() {
-                level.key = Some(narrow(number));
-            }
-        } else {
-            if place.segment.is_some() {
-                self.room.places.push(place);
-            }
-            self.advance();
         }
-        Ok(())
     }
 
     /// Adds the token's text, decoded, unless there is nothing to look at.
-    fn text(&mut self, number: usize, place: &mut Place) -> Result<(), ScanError> {
+    fn text(&mut self, number: usize, place: &mut Place, source: Source) -> Result<(), ScanError> {
         let raw = place.raw(self.message);
-        let named = place.token == Token::Key && place.freedom == Freedom::Name;
-        if named && !place.escaped && place::is_of_protocol(raw) {
-            return Ok(());
-        }
-        let short_number = place.token == Token::Number && raw.len() < 7;
-        if place.freedom == Freedom::Protocol || raw.is_empty() || short_number {
-            return Ok(());
-        }
-        let source = if place.token == Token::Key {
-            Source::Key
-        } else {
-            Source::Value
-        };
         let payload = if place.token == Token::String {
             encoded(raw, place.freedom, place.escaped)
         } else {
             Payload::Plain
         };
-        let (bytes_max, texts) = (self.limits.text_bytes_max, &mut self.room.texts);
-        let segment = texts.segments.len();
-        let mut add =
-            |write: &dyn Fn(&mut Vec<u8>)| texts.add(number, source, bytes_max, self.work, write);
-        let added = match payload {
+        let texts = &mut self.room.texts;
+        let start = texts.begin();
+        match payload {
             Payload::Skip => return Ok(()),
             Payload::Decoded { skip, bytes } => {
                 place.encoded = Some(narrow(skip));
-                add(&|buffer| buffer.extend_from_slice(&bytes))
+                texts.buffer.extend_from_slice(&bytes);
             }
-            Payload::Plain if place.escaped => add(&|buffer| json::decode(raw, buffer)),
-            Payload::Plain => add(&|buffer| buffer.extend_from_slice(raw)),
-        };
-        place.segment = Some(narrow(segment));
-        Ok(added?)
+            Payload::Plain if place.escaped => json::decode(raw, &mut texts.buffer),
+            Payload::Plain => {
+                let span = place.start as usize..place.end as usize;
+                texts.copy(self.message, span);
+            }
+        }
+        place.segment = Some(narrow(texts.segments.len()));
+        texts.end(start, number, source, self.limits.text_bytes_max, self.work)?;
+        Ok(())
     }
 }
 

@@ -1,11 +1,14 @@
 //! Runs of base64 and hexadecimal that say something readable.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::{RUN_MIN, View, is_run};
+use super::{View, runs};
+use crate::block::{BLOCK_BYTES, Block};
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -20,33 +23,37 @@ const SAMPLE: usize = 16;
 /// stands for its whole run.
 pub(super) fn run(text: &[u8], from: usize, made: &mut View) -> Option<usize> {
     let mut at = from;
-    while at < text.len() {
-        let rest = text.get(at..).unwrap_or_default();
-        // A byte that belongs to no run, among the next few, ends what could have begun before it.
-        let window = rest.get(..rest.len().min(RUN_MIN)).unwrap_or_default();
-        if let Some(end) = window.iter().rposition(|byte| !is_run(*byte)) {
-            at += end + 1;
+    while let Some(run) = next_run(text, at) {
+        at = run.end;
+        let bytes = text.get(run.clone()).unwrap_or_default();
+        // A path or a name in front of a slash is not part of what is encoded; try the run as a whole only.
+        if hexadecimal(bytes, &mut made.text) || base64_text(bytes, &mut made.text) {
+            let behind = text.get(run.end..).unwrap_or_default().iter().take(2);
+            let padding = behind.take_while(|byte| **byte == b'=').count();
+            made.stands_for(run.start, run.end + padding);
+            return Some(run.end);
+        }
+    }
+    None
+}
+
+/// The next run that is long enough. A byte that belongs to none, in a block, ends what could have begun before it.
+fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let mut at = from;
+    while at + BLOCK_BYTES <= text.len() {
+        let others = !runs(Block::at(text, at));
+        if others != 0 {
+            at += BLOCK_BYTES - others.leading_zeros() as usize;
             continue;
         }
-        let length = rest
-            .iter()
-            .position(|byte| !is_run(*byte))
-            .unwrap_or(rest.len());
-        // A path or a name in front of a slash is not part of what is encoded; try the run as a whole only.
-        let run = rest.get(..length).unwrap_or_default();
-        if length >= RUN_MIN
-            && (hexadecimal(run, &mut made.text) || base64_text(run, &mut made.text))
-        {
-            let padding = rest
-                .iter()
-                .skip(length)
-                .take(2)
-                .take_while(|byte| **byte == b'=')
-                .count();
-            made.stands_for(at, at + length + padding);
-            return Some(at + length);
+        let mut end = at + BLOCK_BYTES;
+        loop {
+            let more = runs(Block::at(text, end)).trailing_ones() as usize;
+            end += more;
+            if more < BLOCK_BYTES {
+                return Some(at..end);
+            }
         }
-        at += length.max(1);
     }
     None
 }

@@ -2,7 +2,8 @@
 //! tags, Markdown's back-slashes, and characters that are not what they seem.
 
 use super::fold::{Folded, fold};
-use super::{View, is_sign};
+use super::{View, signs};
+use crate::block::{BLOCK_BYTES, Block};
 
 /// What is made of an escape sign that was escaped itself, as every text in a text in a text has it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ fn next_change(text: &str, from: usize, again: Again) -> Option<(usize, Change)>
     let bytes = text.as_bytes();
     let mut at = from;
     loop {
-        at += bytes.get(at..)?.iter().position(|byte| is_sign(*byte))?;
+        at = next_sign(bytes, at)?;
         if let Some(change) = change(text, at, again) {
             return Some((at, change));
         }
@@ -82,6 +83,19 @@ fn next_change(text: &str, from: usize, again: Again) -> Option<(usize, Change)>
             at += 1;
         }
     }
+}
+
+/// Where the next byte is that a change can begin with.
+fn next_sign(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while at < text.len() {
+        let found = signs(Block::at(text, at));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += BLOCK_BYTES;
+    }
+    None
 }
 
 /// The change that begins at `at`, if there is one.
