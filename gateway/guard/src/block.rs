@@ -77,6 +77,8 @@ impl Block {
 pub(crate) struct Of(u8x16);
 
 impl Of {
+    pub(crate) const NONE: Self = Self(u8x16::ZERO);
+
     /// One bit each.
     pub(crate) fn bits(self) -> u16 {
         u16::try_from(self.0.to_bitmask()).unwrap_or(u16::MAX)

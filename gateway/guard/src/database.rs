@@ -63,6 +63,18 @@ pub enum PassError {
     Stopped,
 }
 
+/// A match of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The pattern's id.
+    pub id: u32,
+    /// One past its last byte.
+    pub end: u32,
+}
+
+/// Matches that are told at once: while the engine goes over a text, what is done about them is not in its way.
+const MATCHES: usize = 256;
+
 struct Compiled {
     database: NonNull<hs::hs_database_t>,
     /// Tells databases apart for ever; an address may be used again.
@@ -98,6 +110,7 @@ impl std::fmt::Debug for Database {
 struct Scratch {
     space: *mut hs::hs_scratch_t,
     fits: Vec<u64>,
+    matches: Vec<Match>,
 }
 
 impl Drop for Scratch {
@@ -113,7 +126,9 @@ impl Drop for Scratch {
 const REMEMBERED_MAX: usize = 64;
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { space: ptr::null_mut(), fits: Vec::new() }) };
+    static SCRATCH: RefCell<Scratch> = const {
+        RefCell::new(Scratch { space: ptr::null_mut(), fits: Vec::new(), matches: Vec::new() })
+    };
 }
 
 impl Database {
@@ -162,12 +177,11 @@ impl Database {
             .ok_or(DatabaseError::Engine(code))
     }
 
-    /// Tells `matched` the id and the end offset of each match in `text`, ends never falling. It answers whether to
-    /// go on.
+    /// Tells `matched` of the matches in `text`, some at a time, ends never falling. It answers whether to go on.
     ///
     /// # Errors
     /// [`PassError::Stopped`] where `matched` said so; matches that were told stay told.
-    pub fn pass<F: FnMut(u32, usize) -> bool>(
+    pub fn pass<F: FnMut(&[Match]) -> bool>(
         &self,
         text: &[u8],
         matched: F,
@@ -179,7 +193,10 @@ impl Database {
                 .try_borrow_mut()
                 .map_err(|_| PassError::Engine(hs::HS_SCRATCH_IN_USE as c_int))?;
             self.fit(&mut scratch)?;
+            let Scratch { space, matches, .. } = &mut *scratch;
+            matches.clear();
             let mut told = Told {
+                matches,
                 matched,
                 panicked: None,
             };
@@ -191,7 +208,7 @@ impl Database {
                     text.as_ptr().cast::<c_char>(),
                     length,
                     0,
-                    scratch.space,
+                    *space,
                     Some(on_match::<F>),
                     ptr::from_mut(&mut told).cast::<c_void>(),
                 )
@@ -200,7 +217,10 @@ impl Database {
                 std::panic::resume_unwind(panic);
             }
             match code {
-                code if code == hs::HS_SUCCESS as c_int => Ok(()),
+                code if code == hs::HS_SUCCESS as c_int => {
+                    let is_wanted = told.matches.is_empty() || (told.matched)(told.matches);
+                    is_wanted.then_some(()).ok_or(PassError::Stopped)
+                }
                 hs::HS_SCAN_TERMINATED => Err(PassError::Stopped),
                 code => Err(PassError::Engine(code)),
             }
@@ -221,6 +241,7 @@ impl Database {
             scratch.fits.clear();
         }
         scratch.fits.push(self.0.serial);
+        scratch.matches.reserve(MATCHES);
         Ok(())
     }
 }
@@ -253,12 +274,29 @@ fn explained(fault: NonNull<hs::hs_compile_error_t>, ids: &[u32]) -> DatabaseErr
     DatabaseError::Pattern { id, reason }
 }
 
-struct Told<F> {
+struct Told<'a, F> {
+    /// Those that were not told yet. There is room for [`MATCHES`].
+    matches: &'a mut Vec<Match>,
     matched: F,
     panicked: Option<Box<dyn std::any::Any + Send>>,
 }
 
-extern "C" fn on_match<F: FnMut(u32, usize) -> bool>(
+impl<F: FnMut(&[Match]) -> bool> Told<'_, F> {
+    /// Tells of all; whether to go on.
+    #[cold]
+    fn tell(&mut self) -> bool {
+        // A panic must not unwind through C.
+        let tell = std::panic::AssertUnwindSafe(|| (self.matched)(self.matches));
+        let answer = std::panic::catch_unwind(tell);
+        self.matches.clear();
+        answer.unwrap_or_else(|panic| {
+            self.panicked = Some(panic);
+            false
+        })
+    }
+}
+
+extern "C" fn on_match<F: FnMut(&[Match]) -> bool>(
     id: c_uint,
     _from: c_ulonglong,
     to: c_ulonglong,
@@ -266,15 +304,8 @@ extern "C" fn on_match<F: FnMut(u32, usize) -> bool>(
     context: *mut c_void,
 ) -> c_int {
     // SAFETY: `pass` gives a pointer to its `Told<F>` and touches it only after the scan has returned.
-    let told = unsafe { &mut *context.cast::<Told<F>>() };
-    let end = usize::try_from(to).unwrap_or(usize::MAX);
-    // A panic must not unwind through C.
-    let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (told.matched)(id, end)));
-    match answer {
-        Ok(go_on) => c_int::from(!go_on),
-        Err(panic) => {
-            told.panicked = Some(panic);
-            1
-        }
-    }
+    let told = unsafe { &mut *context.cast::<Told<'_, F>>() };
+    let end = u32::try_from(to).unwrap_or(u32::MAX);
+    told.matches.push(Match { id, end });
+    c_int::from(told.matches.len() >= MATCHES && !told.tell())
 }

@@ -12,97 +12,66 @@ pub(crate) use date::dates;
 pub(crate) use phone::national;
 pub(crate) use place::{coordinates, decimals};
 
+use crate::block::{BLOCK_BYTES, Block};
 use crate::secrets;
 use crate::work::Work;
 
 /// A kind's name and its place in the text.
 pub(crate) type Found = (&'static str, usize, usize);
 
-const NONE: u8 = 0;
-const AT: u8 = 1;
-const DOT: u8 = 2;
-const COLON: u8 = 3;
-const DASH: u8 = 4;
-const PLUS: u8 = 5;
-const WALLET: u8 = 6;
-
-/// What a byte is beside another: one bit each.
-const ALPHANUMERIC: u8 = 1;
-const HEXADECIMAL: u8 = 2;
-const NAME: u8 = 4;
-const OTHER: u8 = 8;
-const ANY: u8 = ALPHANUMERIC | OTHER;
-
-/// What a byte sets off, and what it is for the byte behind it.
-#[derive(Clone, Copy)]
-struct Sign {
-    trigger: u8,
-    /// What the byte before may be; nothing for a byte that sets nothing off.
-    before: u8,
-    is: u8,
+/// What a byte sets off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    At,
+    Dot,
+    Colon,
+    Dash,
+    Plus,
+    /// Of a wallet, or of a number with two zeros.
+    Wallet,
 }
 
-const SIGNS: [Sign; 256] = {
-    let mut signs = [sign(0); 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "the index is below 256, and this runs at compile time"
-        )]
-        {
-            signs[byte] = sign(byte as u8);
+impl Trigger {
+    fn of(byte: u8) -> Self {
+        match byte {
+            b'@' => Self::At,
+            b'.' => Self::Dot,
+            b':' => Self::Colon,
+            b'-' => Self::Dash,
+            b'+' => Self::Plus,
+            _ => Self::Wallet,
         }
-        byte += 1;
     }
-    signs
-};
-
-const fn sign(byte: u8) -> Sign {
-    let (trigger, before) = match byte {
-        b'@' => (AT, ANY),
-        b'.' => (DOT, NAME),
-        b':' => (COLON, ANY),
-        b'-' => (DASH, HEXADECIMAL),
-        b'+' => (PLUS, ANY),
-        // Neither a wallet nor a number begins inside of a word or a number.
-        b'0' | b'1' | b'3' | b'b' | b'B' => (WALLET, OTHER),
-        _ => (NONE, 0),
-    };
-    let is = match byte {
-        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => ALPHANUMERIC | HEXADECIMAL | NAME,
-        b'g'..=b'z' | b'G'..=b'Z' => ALPHANUMERIC | NAME,
-        b'_' | b'-' => NAME | OTHER,
-        _ => OTHER,
-    };
-    Sign {
-        trigger,
-        before,
-        is,
-    }
-}
-
-fn sign_of(byte: u8) -> Sign {
-    SIGNS.get(usize::from(byte)).copied().unwrap_or(sign(0))
 }
 
 /// Steps that a byte costs which sets something off.
 const SIGN_STEPS: usize = 64;
 
-/// Tells `meet` of everything in `text` that is known by its structure.
-pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(Found)) {
+/// Tells `meet` of everything in `text` that is known by its structure. Behind the text, `padded` goes on with NUL.
+pub(crate) fn structures(
+    text: &[u8],
+    padded: &[u8],
+    work: &mut Work<'_>,
+    mut meet: impl FnMut(Found),
+) {
     let (mut from, mut counted) = (0, 0);
-    while let Some((place, trigger)) = next_likely(text, from) {
+    let mut likely = Likely::new(padded, text.len());
+    while let Some(place) = likely.next(from) {
         from = place + 1;
+        let trigger = Trigger::of(at(text, place));
         let found = match trigger {
-            AT => mail::address(text, place).map(|(start, end)| ("EMAIL", start, end)),
-            DOT => network::dotted(text, place).or_else(|| secrets::dotted(text, place + 1, ".")),
-            COLON => network::colons(text, place),
-            DASH => {
+            Trigger::At => mail::address(text, place).map(|(start, end)| ("EMAIL", start, end)),
+            Trigger::Dot => {
+                network::dotted(text, place).or_else(|| secrets::dotted(text, place + 1, "."))
+            }
+            Trigger::Colon => network::colons(text, place),
+            Trigger::Dash => {
                 network::hardware(text, place, b'-').map(|(start, end)| ("MAC_ADDRESS", start, end))
             }
-            PLUS => phone::international(text, place).map(|(start, end)| ("PHONE", start, end)),
-            _ => crypto::wallet(text, place)
+            Trigger::Plus => {
+                phone::international(text, place).map(|(start, end)| ("PHONE", start, end))
+            }
+            Trigger::Wallet => crypto::wallet(text, place)
                 .map(|(start, end)| ("CRYPTO", start, end))
                 .or_else(|| {
                     phone::double_zero(text, place).map(|(start, end)| ("PHONE", start, end))
@@ -114,7 +83,7 @@ pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(
                 meet(found);
             }
             // All colons of a run are of the same address, or of none.
-            None if trigger == COLON => from = network::last_colon(text, place) + 1,
+            None if trigger == Trigger::Colon => from = network::last_colon(text, place) + 1,
             None => {}
         }
         if !work.lasts(SIGN_STEPS + place - counted) {
@@ -124,35 +93,76 @@ pub(crate) fn structures(text: &[u8], work: &mut Work<'_>, mut meet: impl FnMut(
     }
 }
 
-/// The next byte that sets something off, and what. Most signs are of a sentence, and most digits and letters are
-/// inside of a word: what is beside them tells.
-#[inline(never)]
-fn next_likely(text: &[u8], from: usize) -> Option<(usize, u8)> {
-    let mut previous = sign_of(before(text, from)).is;
-    for (place, byte) in (from..).zip(text.get(from..)?) {
-        let sign = sign_of(*byte);
-        if sign.before & previous != 0 && is_likely(sign.trigger, text, place) {
-            return Some((place, sign.trigger));
-        }
-        previous = sign.is;
-    }
-    None
+/// The bytes of a text that set something off. Most signs are of a sentence, and most digits and letters are inside of
+/// a word: what is beside them tells.
+struct Likely<'a> {
+    /// Behind the text's end is NUL.
+    padded: &'a [u8],
+    end: usize,
+    /// Where the block begins that is looked at, and what is left of it.
+    block: usize,
+    left: u16,
 }
 
-/// Whether something may be around a byte, as far as the byte behind it can tell.
-fn is_likely(trigger: u8, text: &[u8], place: usize) -> bool {
-    let behind = at(text, place + 1);
-    let is = sign_of(behind).is;
-    let colons = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
-    match trigger {
-        DOT => is & NAME != 0,
-        COLON => behind == b':' || colons(behind) && colons(before(text, place)),
-        DASH => is & HEXADECIMAL != 0,
-        PLUS => behind.is_ascii_digit() || behind == b'(',
-        // Neither is a single character.
-        WALLET => is & ALPHANUMERIC != 0,
-        _ => true,
+impl<'a> Likely<'a> {
+    fn new(padded: &'a [u8], end: usize) -> Self {
+        Self {
+            padded,
+            end,
+            block: 0,
+            left: likely(padded, 0),
+        }
     }
+
+    /// The next one from `from` on, which does not fall.
+    fn next(&mut self, from: usize) -> Option<usize> {
+        loop {
+            let passed = u32::try_from(from.saturating_sub(self.block)).unwrap_or(u32::MAX);
+            self.left &= u16::MAX.checked_shl(passed).unwrap_or(0);
+            if self.left != 0 {
+                let place = self.block + self.left.trailing_zeros() as usize;
+                return (place < self.end).then_some(place);
+            }
+            self.block = from.max(self.block + BLOCK_BYTES);
+            if self.block >= self.end {
+                return None;
+            }
+            self.left = likely(self.padded, self.block);
+        }
+    }
+}
+
+/// Which bytes of the block at `start` set something off, as far as the bytes beside them can tell.
+fn likely(text: &[u8], start: usize) -> u16 {
+    let block = Block::at(text, start);
+    let (first, last) = (before(text, start), at(text, start + BLOCK_BYTES));
+    let behind = |of: u16, is: fn(&u8) -> bool| of << 1 | u16::from(is(&first));
+    let ahead = |of: u16, is: fn(&u8) -> bool| of >> 1 | u16::from(is(&last)) << 15;
+    let digits = block.digits();
+    let alphanumeric = (digits | block.letters()).bits();
+    let hexadecimal = (digits | block.within(b'a', b'f') | block.within(b'A', b'F')).bits();
+    let (dashes, colons) = (block.is(b'-').bits(), block.is(b':').bits());
+    let name = alphanumeric | dashes | block.is(b'_').bits();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_address = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b':';
+    let (hex_before, hex_behind) = (
+        behind(hexadecimal, u8::is_ascii_hexdigit),
+        ahead(hexadecimal, u8::is_ascii_hexdigit),
+    );
+    let address = hexadecimal | colons;
+    let opens = (digits | block.is(b'(')).bits();
+    // Neither a wallet nor a number begins inside of a word or a number, nor is a single character.
+    let begins = block.is(b'0') | block.is(b'1') | block.is(b'3') | block.is(b'b') | block.is(b'B');
+    block.is(b'@').bits()
+        | block.is(b'.').bits() & behind(name, is_name) & ahead(name, is_name)
+        | colons
+            & (ahead(colons, |byte| *byte == b':')
+                | ahead(address, is_address) & behind(address, is_address))
+        | dashes & hex_before & hex_behind
+        | block.is(b'+').bits() & ahead(opens, |byte| byte.is_ascii_digit() || *byte == b'(')
+        | begins.bits()
+            & !behind(alphanumeric, u8::is_ascii_alphanumeric)
+            & ahead(alphanumeric, u8::is_ascii_alphanumeric)
 }
 
 /// The byte before `at`, NUL at the beginning.

@@ -25,13 +25,36 @@ struct Group {
     digits: usize,
 }
 
+impl Group {
+    fn length(&self) -> usize {
+        self.end - self.start
+    }
+}
+
 /// Groups joined by single separators. There is room for one more, a check character in brackets.
 pub(crate) struct Chain<'a> {
     text: &'a [u8],
     groups: [Group; GROUPS_MAX + 1],
     length: usize,
+    has: Has,
+    /// Groups of one character.
+    singles: usize,
     /// Where the next chain may begin.
     next: usize,
+}
+
+/// What some groups have together.
+#[derive(Clone, Copy, Default)]
+struct Has {
+    digits: usize,
+    characters: usize,
+}
+
+impl Has {
+    /// Enough for an identifier.
+    fn enough(self) -> bool {
+        self.digits >= DIGITS_MIN && self.characters >= LENGTH_MIN
+    }
 }
 
 impl<'a> Chain<'a> {
@@ -39,10 +62,17 @@ impl<'a> Chain<'a> {
         self.groups.get(..self.length).unwrap_or_default()
     }
 
+    fn clear(&mut self) {
+        (self.length, self.singles, self.has) = (0, 0, Has::default());
+    }
+
     fn push(&mut self, group: Group) {
         if let Some(place) = self.groups.get_mut(self.length) {
             *place = group;
             self.length += 1;
+            self.singles += usize::from(group.length() == 1);
+            self.has.digits += group.digits;
+            self.has.characters += group.length();
         }
     }
 
@@ -70,6 +100,8 @@ impl<'a> Chains<'a> {
             text,
             groups: [Group::default(); GROUPS_MAX + 1],
             length: 0,
+            has: Has::default(),
+            singles: 0,
             next: 0,
         };
         Self { chain, end }
@@ -80,9 +112,9 @@ impl<'a> Chains<'a> {
         loop {
             let digit = next_digit(chain.text, chain.next, self.end)?;
             let first = backwards(chain.text, digit, chain.next);
-            chain.length = 0;
+            chain.clear();
             chain.next = forwards(chain.text, first, chain).max(digit + 1);
-            if has_enough(chain.groups()) && !is_uuid(chain.groups()) {
+            if chain.has.enough() && !is_uuid(chain.groups()) {
                 return Some(&self.chain);
             }
         }
@@ -174,14 +206,17 @@ fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
                 .map_or(end, |group| group.start);
         }
         // A check character in brackets: `A123456(7)`.
-        if text.get(end) == Some(&b'(')
+        let check = text
+            .get(end + 1)
+            .filter(|byte| byte.is_ascii_alphanumeric());
+        if let Some(check) = check
+            && text.get(end) == Some(&b'(')
             && text.get(end + 2) == Some(&b')')
-            && text.get(end + 1).is_some_and(u8::is_ascii_alphanumeric)
         {
             groups.push(Group {
                 start: end + 1,
                 end: end + 2,
-                digits: 1,
+                digits: usize::from(check.is_ascii_digit()),
             });
             return end + 3;
         }
@@ -200,18 +235,10 @@ fn is_separator(byte: u8) -> bool {
 const DIGITS_MIN: usize = 4;
 const LENGTH_MIN: usize = 7;
 
-fn has_enough(groups: &[Group]) -> bool {
-    let digits: usize = groups.iter().map(|group| group.digits).sum();
-    let length: usize = groups.iter().map(|group| group.end - group.start).sum();
-    digits >= DIGITS_MIN && length >= LENGTH_MIN
-}
-
 fn is_uuid(groups: &[Group]) -> bool {
-    groups.windows(5).any(|five| {
-        five.iter()
-            .map(|group| group.end - group.start)
-            .eq([8, 4, 4, 4, 12])
-    })
+    groups
+        .windows(5)
+        .any(|five| five.iter().map(Group::length).eq([8, 4, 4, 4, 12]))
 }
 
 /// Steps that a candidate costs which has the shape of an identifier.
@@ -229,19 +256,18 @@ impl<'a> Chain<'a> {
         mut meet: impl FnMut(&Candidate<'a>),
     ) -> bool {
         let groups = self.groups();
-        let singles = groups
-            .iter()
-            .filter(|group| group.end - group.start == 1)
-            .count();
         // Digits one by one are one identifier or none.
-        let whole_only = singles > 8;
+        let whole_only = self.singles > 8;
+        let mut has = self.has;
         let mut before = None;
         for (first, group) in groups.iter().enumerate() {
             let rest = groups.get(first..).unwrap_or_default();
             // What begins further on is of the next chain.
-            if group.start >= self.next || !has_enough(rest) {
+            if group.start >= self.next || !has.enough() {
                 break;
             }
+            has.digits -= group.digits;
+            has.characters -= group.length();
             let part = whole_only && is_single(before);
             before = Some(group);
             if !part && !self.from(rest, named, whole_only, work, &mut meet) {
@@ -265,7 +291,7 @@ impl<'a> Chain<'a> {
         let mut behind = rest.iter().skip(1);
         for group in rest {
             let next = behind.next();
-            if !work.lasts(GROUP_STEPS + group.end - group.start) {
+            if !work.lasts(GROUP_STEPS + group.length()) {
                 return false;
             }
             if !candidate.extend(group, named) {
@@ -290,5 +316,5 @@ impl<'a> Chain<'a> {
 }
 
 fn is_single(group: Option<&Group>) -> bool {
-    group.is_some_and(|group| group.end - group.start == 1 && group.digits == 1)
+    group.is_some_and(|group| group.length() == 1 && group.digits == 1)
 }

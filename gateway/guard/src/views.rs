@@ -109,27 +109,33 @@ pub(crate) struct Asks(u8);
 impl Asks {
     /// One look at each block of a text, of which the last is padded with NUL.
     pub(crate) fn of(padded: &[u8]) -> Self {
-        let (mut seen, mut run, mut long) = (0, 0, false);
+        let (mut digits, mut marks, mut signs) = (Of::NONE, Of::NONE, Of::NONE);
+        let (mut escaped, mut control, mut high) = (Of::NONE, Of::NONE, Of::NONE);
+        let (mut run, mut long) = (0, false);
         let blocks: &[[u8; BLOCK_BYTES]] = padded.as_chunks().0;
         for block in blocks {
             let block = Block::new(*block);
-            let any = |of: Of, class: u8| if of.any() { class } else { 0 };
-            seen |= any(block.digits(), DIGIT)
-                | any(block.is(b'+') | block.is(b'-') | block.is(b'.'), MARK)
-                | any(block.is(b'@') | block.is(b':'), SIGN)
-                | any(escapes(block), ESCAPE)
-                | any(block.is(0x1b), CONTROL)
-                | any(block.high(), HIGH);
-            let runs = runs(block);
+            digits = digits | block.digits();
+            marks = marks | block.is(b'+') | block.is(b'-') | block.is(b'.');
+            signs = signs | block.is(b'@') | block.is(b':');
+            escaped = escaped | escapes(block);
+            control = control | block.is(0x1b);
+            high = high | block.high();
             // How long the run is that goes on into the block, and the one that goes on behind it.
+            let runs = runs(block);
             long |= run + runs.trailing_ones() >= RUN_MIN;
-            run = if runs == u16::MAX {
-                run + u16::BITS
-            } else {
-                runs.leading_ones()
-            };
+            run = runs.leading_ones() + if runs == u16::MAX { run } else { 0 };
         }
-        Self(if long { seen | RUN } else { seen })
+        let any = |of: Of, class: u8| if of.any() { class } else { 0 };
+        Self(
+            any(digits, DIGIT)
+                | any(marks, MARK)
+                | any(signs, SIGN)
+                | any(escaped, ESCAPE)
+                | any(control, CONTROL)
+                | any(high, HIGH)
+                | if long { RUN } else { 0 },
+        )
     }
 
     /// It may say something else once it is decoded.

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::database::{Database, DatabaseError, PassError, Pattern};
+use crate::database::{Database, DatabaseError, Match, PassError, Pattern};
 use crate::injection::PHRASES;
 use crate::rules;
 use crate::scanner::{Custom, ScanError, Wanted};
@@ -46,10 +46,13 @@ static WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
     words.map(|(text, rules)| Word::new(text, rules)).collect()
 });
 
+/// The rules of each word, one bit each.
+static RULES: LazyLock<Vec<u128>> = LazyLock::new(|| WORDS.iter().map(|word| word.rules).collect());
+
 /// The rules that a match speaks for.
 pub(crate) fn rules_of(hit: &Hit) -> u128 {
     match hit.mark {
-        Mark::Word(word) => WORDS.get(usize::from(word)).map_or(0, |word| word.rules),
+        Mark::Word(word) => RULES.get(usize::from(word)).copied().unwrap_or(0),
         _ => 0,
     }
 }
@@ -58,7 +61,8 @@ pub(crate) fn rules_of(hit: &Hit) -> u128 {
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     database: Database,
-    marks: Vec<Mark>,
+    /// By id.
+    meanings: Vec<Meaning>,
     /// Of the operator's patterns.
     pub(crate) names: OwnNames,
 }
@@ -119,7 +123,7 @@ impl Vocabulary {
         let database = Database::compile(&build.patterns)?;
         Ok(Self {
             database,
-            marks: build.marks,
+            meanings: build.meanings,
             names: OwnNames::new(customs.iter().map(|custom| custom.name.clone())),
         })
     }
@@ -135,25 +139,10 @@ impl Vocabulary {
         if !work.lasts(buffer.len()) {
             return Err(ScanError::Time);
         }
-        let words = &*WORDS;
-        let passed = self.database.pass(buffer, |id, end| {
-            let Some(mark) = self.marks.get(id as usize) else {
-                return true;
-            };
-            let end = match mark {
-                Mark::Word(word) => words
-                    .get(usize::from(*word))
-                    .and_then(|word| word.around(buffer, end))
-                    .filter(|_| self.names.is_empty() || !self.names.cover(buffer, end, end)),
-                _ => Some(end),
-            };
-            if let Some(end) = end {
-                hits.push(Hit {
-                    end: u32::try_from(end).unwrap_or(u32::MAX),
-                    mark: *mark,
-                });
-            }
-            hits.len() < HITS_MAX && work.lasts(MATCH_STEPS)
+        let passed = self.database.pass(buffer, |matches| {
+            let meant = matches.iter().filter_map(|found| self.hit(buffer, found));
+            hits.extend(meant);
+            hits.len() < HITS_MAX && work.lasts(MATCH_STEPS * matches.len())
         });
         passed.map_err(|error| match error {
             PassError::Stopped if hits.len() >= HITS_MAX => ScanError::Limit("matches"),
@@ -167,24 +156,54 @@ impl Vocabulary {
         }
         Ok(())
     }
+
+    /// What a match stands for, unless a word is part of something else.
+    fn hit(&self, buffer: &[u8], found: &Match) -> Option<Hit> {
+        let meaning = self.meanings.get(found.id as usize)?;
+        let mut end = found.end as usize;
+        if let Mark::Word(word) = meaning.mark {
+            let word = || WORDS.get(usize::from(word));
+            end = meaning.borders.end(buffer, end, word)?;
+            if !self.names.is_empty() && self.names.cover(buffer, end, end) {
+                return None;
+            }
+        }
+        Some(Hit {
+            end: u32::try_from(end).unwrap_or(u32::MAX),
+            mark: meaning.mark,
+        })
+    }
+}
+
+/// What a pattern's match stands for.
+#[derive(Clone, Copy, Debug)]
+struct Meaning {
+    mark: Mark,
+    /// Of a word.
+    borders: Borders,
 }
 
 #[derive(Default)]
 struct Build {
     patterns: Vec<Pattern>,
-    marks: Vec<Mark>,
+    meanings: Vec<Meaning>,
 }
 
 impl Build {
     fn add(&mut self, expression: String, caseless: bool, utf8: bool, mark: Mark) {
-        let id = u32::try_from(self.marks.len()).unwrap_or(u32::MAX);
+        let id = u32::try_from(self.meanings.len()).unwrap_or(u32::MAX);
         self.patterns.push(Pattern {
             id,
             expression,
             caseless,
             utf8,
         });
-        self.marks.push(mark);
+        let word = match mark {
+            Mark::Word(word) => WORDS.get(usize::from(word)),
+            _ => None,
+        };
+        let borders = word.map(|word| word.borders).unwrap_or_default();
+        self.meanings.push(Meaning { mark, borders });
     }
 }
 
@@ -226,8 +245,71 @@ struct Word {
     rules: u128,
     core_start: usize,
     core_end: usize,
+    borders: Borders,
+}
+
+/// What stands beside a word's core, as far as the next byte on either side tells: most cores are within another word,
+/// or of another word than theirs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Borders {
+    /// The length of the core.
+    core: u16,
+    /// The last byte of the part before it and the first of the part behind it, in lower case; NUL where there is none.
+    before: u8,
+    behind: u8,
+    /// No letter or digit before a core that begins the word.
     latin: bool,
+    /// No letter behind a core that ends it.
     short: bool,
+}
+
+impl Borders {
+    /// The end of the word whose core ends at `end`, and of the byte that ends a short one; none where the core stands
+    /// in another text.
+    #[inline]
+    fn end<'w>(
+        self,
+        buffer: &[u8],
+        end: usize,
+        word: impl FnOnce() -> Option<&'w Word>,
+    ) -> Option<usize> {
+        if !self.fit(buffer, end) || is_in_placeholder(buffer, end) {
+            return None;
+        }
+        if self.before | self.behind == 0 {
+            return Some(end + usize::from(self.short));
+        }
+        word()?.around(buffer, end)
+    }
+
+    /// Whether the core that ends at `end` may be of the word.
+    #[inline]
+    fn fit(self, buffer: &[u8], end: usize) -> bool {
+        let at = |place: usize| buffer.get(place).copied().unwrap_or(0);
+        let start = end - usize::from(self.core).min(end);
+        let (before, behind) = (at(start.wrapping_sub(1)), at(end));
+        let before_fits = if self.before == 0 {
+            !(self.latin && before.is_ascii_alphanumeric())
+        } else {
+            let part = if is_separator(before) {
+                at(start.wrapping_sub(2))
+            } else {
+                before
+            };
+            part.to_ascii_lowercase() == self.before
+        };
+        let behind_fits = if self.behind == 0 {
+            !(self.short && behind.is_ascii_alphabetic())
+        } else {
+            let part = if is_separator(behind) {
+                at(end + 1)
+            } else {
+                behind
+            };
+            part.to_ascii_lowercase() == self.behind
+        };
+        before_fits && behind_fits
+    }
 }
 
 impl Word {
@@ -242,12 +324,21 @@ impl Word {
             start = end + 1;
         }
         let latin = text.chars().all(|character| u32::from(character) < 0x250);
+        let byte = |place: Option<usize>| {
+            let byte = place.and_then(|place| text.as_bytes().get(place));
+            byte.map_or(0, u8::to_ascii_lowercase)
+        };
         Self {
             rules,
             core_start: core.0,
             core_end: core.1,
-            latin,
-            short: latin && text.chars().count() <= SHORT_CHARACTERS_MAX,
+            borders: Borders {
+                core: u16::try_from(core.1 - core.0).unwrap_or(u16::MAX),
+                before: byte(core.0.checked_sub(2)),
+                behind: byte(Some(core.1 + 1)),
+                latin,
+                short: latin && text.chars().count() <= SHORT_CHARACTERS_MAX,
+            },
             text,
         }
     }
@@ -258,21 +349,10 @@ impl Word {
             .unwrap_or_default()
     }
 
-    /// The end of the word whose core ends at `end`, and of the byte that ends a short one; none where the core stands
-    /// in another text.
+    /// As [`Borders::end`], of a word that has other parts.
     fn around(&self, buffer: &[u8], end: usize) -> Option<usize> {
         let word = self.text.as_bytes();
         let start = end.checked_sub(self.core_end - self.core_start)?;
-        if self.core_end - self.core_start == word.len() {
-            // Most are within another word.
-            let within = self.latin && buffer.get(start.checked_sub(1)?)?.is_ascii_alphanumeric()
-                || self.short && buffer.get(end)?.is_ascii_alphabetic();
-            let is_named = !within && !is_in_placeholder(buffer, end);
-            return is_named.then_some(end + usize::from(self.short));
-        }
-        if is_in_placeholder(buffer, end) {
-            return None;
-        }
         let mut before = buffer.get(..start)?.iter().rev().copied().peekable();
         for byte in word.get(..self.core_start)?.iter().rev() {
             if *byte == b' ' {
@@ -281,7 +361,7 @@ impl Word {
                 before.next_if(|found| found.eq_ignore_ascii_case(byte))?;
             }
         }
-        if self.latin && before.next()?.is_ascii_alphanumeric() {
+        if self.borders.latin && before.next()?.is_ascii_alphanumeric() {
             return None;
         }
         let mut end = end;
@@ -295,7 +375,7 @@ impl Word {
                 return None;
             }
         }
-        if !self.short {
+        if !self.borders.short {
             return Some(end);
         }
         (!buffer.get(end)?.is_ascii_alphabetic()).then_some(end + 1)
@@ -344,7 +424,7 @@ mod tests {
             let folded = text.to_ascii_lowercase();
             let core = folded.find(word.core()).unwrap() + word.core().len();
             assert_eq!(
-                word.around(text.as_bytes(), core),
+                word.borders.end(text.as_bytes(), core, || Some(&word)),
                 end,
                 "{} {text}",
                 word.text

@@ -111,16 +111,21 @@ pub(super) fn find(
         .buffer
         .get(segment.start..segment.end)
         .unwrap_or_default();
+    let padded = scan
+        .room
+        .texts
+        .buffer
+        .get(segment.start..)
+        .unwrap_or_default();
     if segment.asks.shapes() {
-        find::structures(text, work, |(kind, start, end)| {
+        find::structures(text, padded, work, |(kind, start, end)| {
             local.push((What::Kind(Kind::of(kind)), start, end, 1.0))
         });
     }
     let mut around = Around::new(text, segment.start, hits, named.keys.words);
     if segment.asks.digits() {
         let otherwise = || named.is_otherwise(scan, segment.token);
-        let padded = scan.room.texts.buffer.get(segment.start..);
-        let mut chains = Chains::new(padded.unwrap_or_default(), text.len());
+        let mut chains = Chains::new(padded, text.len());
         while let Some(chain) = chains.next() {
             let (start, end) = chain.place();
             let words = around.possible(start, end);

@@ -129,6 +129,9 @@ fn is_password(value: &[u8]) -> bool {
 }
 
 fn is_secret(value: &[u8]) -> bool {
+    if value.len() < 16 {
+        return false;
+    }
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(byte);
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value
@@ -139,12 +142,7 @@ fn is_secret(value: &[u8]) -> bool {
         let hex = value.iter().all(u8::is_ascii_hexdigit);
         entropy(value) >= if hex { 3.0 } else { 3.5 }
     };
-    value.len() >= 16
-        && digits >= 2
-        && letters >= 4
-        && value.iter().all(token)
-        && !identifier(value)
-        && enough()
+    digits >= 2 && letters >= 4 && value.iter().all(token) && !identifier(value) && enough()
 }
 
 /// Values that are expressions, types or words about secrets.

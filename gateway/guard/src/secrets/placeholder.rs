@@ -96,13 +96,21 @@ const DIGITS: usize = 16;
 /// Whether the word that ends at `end` is part of a placeholder of ours: `[US_SSN]`, `[PASSWORD:9f…]` with a hash,
 /// `[EMAIL:t9f…]` with a token. What was put in the place of a value names none of its neighbours, or more would be
 /// found in a message each time that it is redacted. `[PASSPORT:123456789]` is none.
+#[inline]
 pub(crate) fn is_in_placeholder(text: &[u8], end: usize) -> bool {
-    let is_name = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_';
-    let (head, tail) = text.split_at_checked(end).unwrap_or_default();
     // Most words are in small letters.
-    if !head.last().as_ref().is_some_and(is_name) {
-        return false;
-    }
+    let last = end.checked_sub(1).and_then(|last| text.get(last));
+    last.is_some_and(is_of_name) && is_part_of_placeholder(text, end)
+}
+
+fn is_of_name(byte: &u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'
+}
+
+#[inline(never)]
+fn is_part_of_placeholder(text: &[u8], end: usize) -> bool {
+    let is_name = |byte: &&u8| is_of_name(byte);
+    let (head, tail) = text.split_at_checked(end).unwrap_or_default();
     let before = head.iter().rev().take(NAME_BYTES_MAX).take_while(is_name);
     let start = end - before.count();
     if start == end || !head.get(..start).is_some_and(|head| head.ends_with(b"[")) {

@@ -253,14 +253,13 @@ pub(crate) fn dotted(text: &[u8], end: usize, mark: &str) -> Option<Found> {
                 .then(|| ("AZURE_CLIENT_SECRET", end - 6, end + rest))
         }
         _ => {
-            // `[MNO]….XXXXXX.…`: `end` is past the first dot.
+            // `[MNO]….XXXXXX.…`: `end` is past the first dot. Behind most dots is no other so soon.
+            text.get(end + 6).filter(|byte| **byte == b'.')?;
             let (head, middle) = (back(end - 1, 30, name), ahead(end, 6, name));
             let tail = ahead(end + 7, 45, name);
             let first = text.get((end - 1).checked_sub(head)?);
-            let dot = text.get(end + 6) == Some(&b'.');
             (matches!(head, 23..=28)
                 && middle == 6
-                && dot
                 && matches!(tail, 27..=45)
                 && matches!(first, Some(b'M' | b'N' | b'O')))
             .then(|| ("DISCORD_TOKEN", end - 1 - head, end + 7 + tail))

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use super::candidate::COMPACT_MAX;
+
 /// A layout, read.
 pub(super) struct Layout {
     pub(super) rule: usize,
@@ -69,11 +71,12 @@ impl Layout {
     }
 }
 
+/// By the place of its step in a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Symbol {
-    Digit,
-    Letter,
-    Break,
+    Digit = 0,
+    Letter = 1,
+    Break = 2,
 }
 
 /// How separators count.
@@ -186,25 +189,21 @@ impl Automaton {
 
     pub(super) fn step(&self, state: State, symbol: Symbol) -> State {
         let steps = self.steps.get(usize::from(state.0));
-        State(steps.map_or(0, |steps| match symbol {
-            Symbol::Digit => steps[0],
-            Symbol::Letter => steps[1],
-            Symbol::Break => steps[2],
-        }))
+        let next = steps.and_then(|steps| steps.get(symbol as usize));
+        State(next.copied().unwrap_or(0))
     }
 
-    /// The state behind a whole group.
+    /// The state behind a whole group of digits and letters.
     pub(super) fn through(&self, mut state: State, group: &[u8]) -> State {
+        // No layout is longer.
+        if group.len() > COMPACT_MAX {
+            return State::DEAD;
+        }
         for byte in group {
-            if state.is_dead() {
-                break;
-            }
-            let symbol = if byte.is_ascii_digit() {
-                Symbol::Digit
-            } else {
-                Symbol::Letter
-            };
-            state = self.step(state, symbol);
+            let symbol = usize::from(!byte.is_ascii_digit());
+            let steps = self.steps.get(usize::from(state.0));
+            let next = steps.and_then(|steps| steps.get(symbol));
+            state = State(next.copied().unwrap_or(0));
         }
         state
     }

@@ -7,7 +7,7 @@ use super::{Group, is_separator};
 use crate::rules;
 
 /// Longest identifier without separators.
-const COMPACT_MAX: usize = 34;
+pub(super) const COMPACT_MAX: usize = 34;
 
 /// The layouts of all rules.
 struct Layouts {
@@ -191,7 +191,7 @@ impl<'a> Candidate<'a> {
         // What is left is no longer than the longest layout, however long the group was.
         if left {
             self.length += bytes.len();
-            self.digits += bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+            self.digits += group.digits;
         }
         left
     }
