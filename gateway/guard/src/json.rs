@@ -204,7 +204,7 @@ impl Walk<'_> {
         let mut at = start;
         let mut escaped = false;
         loop {
-            at += plain(self.text.get(at..).unwrap_or_default());
+            at = plain(self.text, at);
             match self.text.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
@@ -291,19 +291,22 @@ impl Walk<'_> {
     }
 }
 
-/// How many bytes of a string come before its next quote, backslash or control character.
+/// Where the next quote, backslash or control character of a string is.
 #[inline]
-fn plain(text: &[u8]) -> usize {
-    let (blocks, tail): (&[[u8; BLOCK_BYTES]], _) = text.as_chunks();
-    for (block, at) in blocks.iter().zip((0..).step_by(BLOCK_BYTES)) {
-        let block = Block::new(*block);
+fn plain(text: &[u8], from: usize) -> usize {
+    let mut at = from;
+    // A string has something behind it, and few messages end in one.
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let block = Block::new(*bytes);
         let found = (block.is(b'"') | block.is(b'\\') | block.within(0, 0x1f)).bits();
         if found != 0 {
             return at + found.trailing_zeros() as usize;
         }
+        at += BLOCK_BYTES;
     }
     let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    text.len() - tail.len() + tail.iter().position(ends).unwrap_or(tail.len())
+    let tail = text.get(at..).unwrap_or_default();
+    at + tail.iter().position(ends).unwrap_or(tail.len())
 }
 
 /// Decodes the inside of a string with escapes onto `out`. A lone surrogate becomes U+FFFD, as it has no character.

@@ -1,5 +1,6 @@
 //! Which identifiers the words around a place speak of.
 
+use super::judge::Met;
 use super::{Place, Scan};
 use crate::json::Token;
 use crate::secrets::{Assignment, OwnNames};
@@ -148,14 +149,14 @@ pub(super) struct Nearby {
 }
 
 impl<'a> Around<'a> {
-    pub(super) fn new(text: &'a [u8], base: usize, hits: &'a [Hit], keys: u128) -> Self {
+    pub(super) fn new(text: &'a [u8], base: usize, met: &Met<'a>, keys: u128) -> Self {
         Self {
             text,
             base,
-            hits,
+            hits: met.hits,
             keys,
             tables: Tables::default(),
-            any: hits.iter().fold(keys, |any, hit| any | rules_of(hit)),
+            any: keys | met.words,
             line: (usize::MAX, 0),
         }
     }

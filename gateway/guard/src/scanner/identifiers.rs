@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 use super::context::{self, Around, Known, Nearby};
+use super::judge::Met;
 use super::{Local, Place, Scan, What};
 use crate::find;
 use crate::kind::Kind;
 use crate::rules;
 use crate::shape::{Candidate, Chains};
 use crate::text::Segment;
-use crate::vocabulary::Hit;
 use crate::work::Work;
 
 /// Numbers of the rules that finders of their own serve.
@@ -101,7 +101,7 @@ pub(super) fn find(
     scan: &Scan<'_>,
     segment: &Segment,
     named: &Named,
-    hits: &[Hit],
+    met: &Met<'_>,
     work: &mut Work<'_>,
     local: &mut Local,
 ) {
@@ -122,7 +122,7 @@ pub(super) fn find(
             local.push((What::Kind(Kind::of(kind)), start, end, 1.0))
         });
     }
-    let mut around = Around::new(text, segment.start, hits, named.keys.words);
+    let mut around = Around::new(text, segment.start, met, named.keys.words);
     if segment.asks.digits() {
         let otherwise = || named.is_otherwise(scan, segment.token);
         let mut chains = Chains::new(padded, text.len());

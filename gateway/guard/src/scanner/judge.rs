@@ -7,6 +7,7 @@ use super::identifiers::{self, Named};
 use super::{Finding, Local, Scan, ScanError, Scanner, Wanted, What, credentials, customs};
 use crate::injection;
 use crate::kind::{HIDDEN_TEXT, INJECTION, Kind};
+use crate::secrets::Assignment;
 use crate::text::{Segment, Source, Texts};
 use crate::vocabulary::{Hit, Mark, rules_of};
 use crate::work::Work;
@@ -70,13 +71,9 @@ impl Judge<'_, '_> {
         let mut next = 0;
         let mut named = Named::default();
         for segment in &texts.segments {
-            let own = next_hits(hits, &mut next, segment);
-            let text = texts
-                .buffer
-                .get(segment.start..segment.end)
-                .unwrap_or_default();
-            if !own.is_empty() {
-                self.learn(segment, text, own);
+            let met = Met::next(hits, &mut next, segment);
+            if !met.hits.is_empty() {
+                self.learn(scan, segment, &met);
             }
             match segment.source {
                 Source::Key => named = Named::default(),
@@ -96,7 +93,7 @@ impl Judge<'_, '_> {
                 }
                 Source::Value => {}
             }
-            self.text(scan, segment, &named, own);
+            self.text(scan, segment, &named, &met);
             if !self.work.lasts(TEXT_STEPS) {
                 return Err(ScanError::Time);
             }
@@ -109,43 +106,36 @@ impl Judge<'_, '_> {
     }
 
     /// Looks for everything in one text.
-    fn text(&mut self, scan: &Scan<'_>, segment: &Segment, named: &Named, hits: &[Hit]) {
+    fn text(&mut self, scan: &Scan<'_>, segment: &Segment, named: &Named, met: &Met<'_>) {
         let (wanted, local) = (self.wanted, &mut self.local);
-        let texts = &scan.room.texts;
-        let text = texts
-            .buffer
-            .get(segment.start..segment.end)
-            .unwrap_or_default();
-        if wanted.secrets && (!hits.is_empty() || named.keys.promises.is_some()) {
-            credentials::matched(text, segment.start, hits, self.work, local);
-            if segment.is_own() {
-                credentials::promised(text, &named.keys, local);
-            }
+        if met.secrets {
+            let text = text_of(scan, segment);
+            credentials::matched(text, segment.start, met.hits, self.work, local);
         }
-        if wanted.identifiers
-            && (segment.asks.shapes() || !hits.is_empty() || named.keys.words != 0)
-        {
-            identifiers::find(scan, segment, named, hits, self.work, local);
+        if wanted.secrets && segment.is_own() && named.keys.promises.is_some() {
+            credentials::promised(text_of(scan, segment), &named.keys, local);
         }
-        if hits.is_empty() && !segment.asks.hidden() {
-            return;
+        if wanted.identifiers && (segment.asks.shapes() || met.words | named.keys.words != 0) {
+            identifiers::find(scan, segment, named, met, self.work, local);
         }
-        if !self.scanner.customs.is_empty() {
+        if met.customs {
             customs::find(
                 &self.scanner.customs,
                 &self.scanner.vocabulary.names,
-                text,
+                text_of(scan, segment),
                 segment.start,
-                hits,
+                met.hits,
                 self.work,
                 local,
             );
         }
         if wanted.hidden && segment.is_own() && segment.asks.hidden() {
-            injection::hidden(text, |start, end| local.push((*HIDDEN, start, end, 1.0)));
+            injection::hidden(text_of(scan, segment), |start, end| {
+                local.push((*HIDDEN, start, end, 1.0));
+            });
         }
-        if wanted.injection {
-            self.phrases.extend(hits.iter().filter_map(|hit| {
+        if met.phrases {
+            self.phrases.extend(met.hits.iter().filter_map(|hit| {
                 if let Mark::Phrase(number) = hit.mark {
                     Some((segment.token, usize::from(number)))
                 } else {
@@ -155,20 +145,18 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn learn(&mut self, segment: &Segment, text: &[u8], hits: &[Hit]) {
+    /// Keeps what the words of a token say, and what a key promises.
+    fn learn(&mut self, scan: &Scan<'_>, segment: &Segment, met: &Met<'_>) {
         let Some(known) = self.known.get_mut(segment.token) else {
             return;
         };
-        for hit in hits {
-            match hit.mark {
-                Mark::Word(_) => known.words |= rules_of(hit),
-                Mark::Keyword(what)
-                    if segment.source == Source::Key && credentials::promises(text) =>
-                {
-                    known.promises = Some(what)
-                }
-                _ => continue,
-            }
+        known.words |= met.words;
+        self.learned |= met.words != 0;
+        if met.keyword.is_some()
+            && segment.source == Source::Key
+            && credentials::promises(text_of(scan, segment))
+        {
+            known.promises = met.keyword;
             self.learned = true;
         }
     }
@@ -208,18 +196,57 @@ impl Judge<'_, '_> {
     }
 }
 
-/// The matches that end in a segment; segments are asked for in their order.
-fn next_hits<'a>(hits: &'a [Hit], next: &mut usize, segment: &Segment) -> &'a [Hit] {
-    let ends = |at: usize| hits.get(at).map(|hit| hit.end as usize);
-    while ends(*next).is_some_and(|end| end <= segment.start) {
-        *next += 1;
+/// What the engine met in a text.
+pub(super) struct Met<'a> {
+    pub(super) hits: &'a [Hit],
+    /// All that its words speak for.
+    pub(super) words: u128,
+    /// The last name of a secret.
+    keyword: Option<Assignment>,
+    secrets: bool,
+    customs: bool,
+    phrases: bool,
+}
+
+impl<'a> Met<'a> {
+    /// The matches that end in a segment; segments are asked for in their order.
+    fn next(hits: &'a [Hit], next: &mut usize, segment: &Segment) -> Self {
+        let mut met = Self {
+            hits: &[],
+            words: 0,
+            keyword: None,
+            secrets: false,
+            customs: false,
+            phrases: false,
+        };
+        while hits
+            .get(*next)
+            .is_some_and(|hit| hit.end as usize <= segment.start)
+        {
+            *next += 1;
+        }
+        let first = *next;
+        while let Some(hit) = hits.get(*next)
+            // A word's pattern may take the separator behind it.
+            && hit.end as usize <= segment.end + 1
+        {
+            *next += 1;
+            match hit.mark {
+                Mark::Word(_) => met.words |= rules_of(hit),
+                Mark::Keyword(what) => (met.keyword, met.secrets) = (Some(what), true),
+                Mark::Token(_) | Mark::Anchor(_) => met.secrets = true,
+                Mark::Custom(_) => met.customs = true,
+                Mark::Phrase(_) => met.phrases = true,
+            }
+        }
+        met.hits = hits.get(first..*next).unwrap_or_default();
+        met
     }
-    // A word's pattern may take the separator behind it.
-    let mut last = *next;
-    while ends(last).is_some_and(|end| end <= segment.end + 1) {
-        last += 1;
-    }
-    hits.get(*next..last).unwrap_or_default()
+}
+
+fn text_of<'s>(scan: &'s Scan<'_>, segment: &Segment) -> &'s [u8] {
+    let text = scan.room.texts.buffer.get(segment.start..segment.end);
+    text.unwrap_or_default()
 }
 
 /// Sorts findings and drops those that a surer or longer one covers.
