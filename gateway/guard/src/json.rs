@@ -8,11 +8,14 @@ use thiserror::Error;
 use crate::block::{BLOCK_BYTES, Block};
 
 /// Deepest nesting of objects and arrays that is walked.
-pub const DEPTH_MAX: usize = 128;
+pub(crate) const DEPTH_MAX: usize = 128;
+
+/// Longest text that is walked: places in it are 32 bits wide.
+pub(crate) const BYTES_MAX: usize = u32::MAX as usize;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
+pub(crate) enum Token {
     /// A member's name; the member's value follows.
     Key,
     /// A string.
@@ -21,46 +24,55 @@ pub enum Token {
     Number,
 }
 
-/// A string or number of the text: the bytes `start..end`, without the quotes of a string.
+/// A string or number of the text: the bytes `start..end`, without the quotes of a string. Small enough to be handed on
+/// in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     /// First byte.
-    pub start: usize,
+    pub(crate) start: u32,
     /// One past the last byte.
-    pub end: usize,
+    pub(crate) end: u32,
     /// A string with a backslash.
-    pub escaped: bool,
+    pub(crate) escaped: bool,
+}
+
+impl Span {
+    /// Of a text that is no longer than [`BYTES_MAX`].
+    fn new(start: usize, end: usize, escaped: bool) -> Self {
+        let narrow = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        Self {
+            start: narrow(start),
+            end: narrow(end),
+            escaped,
+        }
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn length(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Its bytes of the text.
+    pub(crate) fn of(self, text: &[u8]) -> &[u8] {
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
 }
 
 /// Who is told what the walk meets, in the text's order.
-pub trait Visit {
+pub(crate) trait Visit {
     /// Why it does not want to go on.
     type Error: From<JsonError>;
 
     /// `{` (true) or `[`.
-    ///
-    /// # Errors
-    /// Its own.
     fn open(&mut self, object: bool) -> Result<(), Self::Error>;
     /// `}` or `]`.
-    ///
-    /// # Errors
-    /// Its own.
     fn close(&mut self) -> Result<(), Self::Error>;
     /// A member's name; the member's value follows.
-    ///
-    /// # Errors
-    /// Its own.
     fn key(&mut self, span: Span) -> Result<(), Self::Error>;
     /// A string, or a number as it is written.
-    ///
-    /// # Errors
-    /// Its own.
     fn scalar(&mut self, token: Token, span: Span) -> Result<(), Self::Error>;
     /// `true`, `false` or `null`.
-    ///
-    /// # Errors
-    /// Its own.
     fn literal(&mut self) -> Result<(), Self::Error>;
 }
 
@@ -76,13 +88,19 @@ pub enum JsonError {
     /// Not UTF-8.
     #[error("not UTF-8")]
     Utf8,
+    /// Longer than [`BYTES_MAX`].
+    #[error("longer than {BYTES_MAX} bytes")]
+    Length,
 }
 
 /// Walks a whole text.
 ///
 /// # Errors
 /// [`JsonError`] where it is none, and whatever the visitor says; it was told of what came before.
-pub fn walk<V: Visit>(text: &[u8], visitor: &mut V) -> Result<(), V::Error> {
+pub(crate) fn walk<V: Visit>(text: &[u8], visitor: &mut V) -> Result<(), V::Error> {
+    if text.len() > BYTES_MAX {
+        return Err(JsonError::Length.into());
+    }
     if simdutf8::basic::from_utf8(text).is_err() {
         return Err(JsonError::Utf8.into());
     }
@@ -131,12 +149,12 @@ impl Walk<'_> {
         };
         match byte {
             b'"' => {
-                let span = self.string()?;
+                let span = self.string().ok_or_else(|| self.fault())?;
                 visitor.scalar(Token::String, span)?;
             }
             b'{' | b'[' => return self.open(byte == b'{', visitor),
             b'-' | b'0'..=b'9' => {
-                let span = self.number()?;
+                let span = self.number().ok_or_else(|| self.fault())?;
                 visitor.scalar(Token::Number, span)?;
             }
             b't' => self.literal(b"true", visitor)?,
@@ -182,7 +200,9 @@ impl Walk<'_> {
         if self.skip_space() != Some(b'"') {
             return Err(self.fault().into());
         }
-        let span = self.string()?;
+        let Some(span) = self.string() else {
+            return Err(self.fault().into());
+        };
         if self.skip_space() != Some(b':') {
             return Err(self.fault().into());
         }
@@ -198,74 +218,72 @@ impl Walk<'_> {
         self.depth > 0 && byte == if self.in_object() { b'}' } else { b']' }
     }
 
+    /// Takes a string; none where it is none from the place on where the walk is then.
     #[inline(never)]
-    fn string(&mut self) -> Result<Span, JsonError> {
+    fn string(&mut self) -> Option<Span> {
         let start = self.at + 1;
-        let mut at = start;
+        self.at = start;
         let mut escaped = false;
         loop {
-            at = plain(self.text, at);
-            match self.text.get(at) {
+            self.at = plain(self.text, self.at);
+            match self.text.get(self.at) {
                 Some(b'"') => {
-                    self.at = at + 1;
-                    let end = at;
-                    return Ok(Span {
-                        start,
-                        end,
-                        escaped,
-                    });
+                    self.at += 1;
+                    return Some(Span::new(start, self.at - 1, escaped));
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    at += self.escape(at)?;
+                    self.at += self.escape()?;
                 }
-                _ => return Err(JsonError::Syntax(at)),
+                _ => return None,
             }
         }
     }
 
-    /// The length of the escape at `at`.
-    fn escape(&self, at: usize) -> Result<usize, JsonError> {
-        match self.text.get(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
-            Some(b'u') => match self.text.get(at + 2..at + 6) {
-                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(6),
-                _ => Err(JsonError::Syntax(at)),
-            },
-            _ => Err(JsonError::Syntax(at)),
+    /// The length of the escape that begins here.
+    fn escape(&self) -> Option<usize> {
+        match self.text.get(self.at + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+            b'u' => {
+                let digits = self.text.get(self.at + 2..self.at + 6)?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(6)
+            }
+            _ => None,
         }
     }
 
-    fn number(&mut self) -> Result<Span, JsonError> {
+    /// Takes a number; none where it is none from the place on where the walk is then.
+    fn number(&mut self) -> Option<Span> {
         let start = self.at;
-        let byte = |at: usize| self.text.get(at).copied().unwrap_or(0);
-        let digits = |mut at: usize| {
-            let from = at;
-            while byte(at).is_ascii_digit() {
-                at += 1;
-            }
-            (at > from).then_some(at).ok_or(JsonError::Syntax(at))
-        };
-        let mut at = start + usize::from(byte(start) == b'-');
-        at = if byte(at) == b'0' {
-            at + 1
+        self.at += usize::from(self.is(|byte| byte == b'-'));
+        if self.is(|byte| byte == b'0') {
+            self.at += 1;
         } else {
-            digits(at)?
-        };
-        if byte(at) == b'.' {
-            at = digits(at + 1)?;
+            self.digits()?;
         }
-        if matches!(byte(at), b'e' | b'E') {
-            at += 1;
-            at += usize::from(matches!(byte(at), b'+' | b'-'));
-            at = digits(at)?;
+        if self.is(|byte| byte == b'.') {
+            self.at += 1;
+            self.digits()?;
         }
-        self.at = at;
-        Ok(Span {
-            start,
-            end: at,
-            escaped: false,
-        })
+        if self.is(|byte| matches!(byte, b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(self.is(|byte| matches!(byte, b'+' | b'-')));
+            self.digits()?;
+        }
+        Some(Span::new(start, self.at, false))
+    }
+
+    /// Takes at least one digit.
+    fn digits(&mut self) -> Option<()> {
+        let from = self.at;
+        while self.is(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        (self.at > from).then_some(())
+    }
+
+    fn is(&self, wanted: impl Fn(u8) -> bool) -> bool {
+        self.text.get(self.at).is_some_and(|byte| wanted(*byte))
     }
 
     fn literal<V: Visit>(&mut self, word: &[u8], visitor: &mut V) -> Result<(), V::Error> {
@@ -310,7 +328,7 @@ fn plain(text: &[u8], from: usize) -> usize {
 }
 
 /// Decodes the inside of a string with escapes onto `out`. A lone surrogate becomes U+FFFD, as it has no character.
-pub fn decode(inside: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn decode(inside: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while let Some(length) = memchr::memchr(b'\\', inside.get(at..).unwrap_or_default()) {
         out.extend_from_slice(inside.get(at..at + length).unwrap_or_default());
@@ -323,7 +341,7 @@ pub fn decode(inside: &[u8], out: &mut Vec<u8>) {
 
 /// Leads offsets of what [`decode`] makes back to the inside of its string, forwards.
 #[derive(Debug)]
-pub struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     inside: &'a [u8],
     at: usize,
     decoded: usize,
@@ -331,8 +349,7 @@ pub struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     /// Begins at the beginning.
-    #[must_use]
-    pub fn new(inside: &'a [u8]) -> Self {
+    pub(crate) fn new(inside: &'a [u8]) -> Self {
         Self {
             inside,
             at: 0,
@@ -341,7 +358,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Where the source of the decoded byte `to` begins, which is not before the last that was asked for.
-    pub fn of(&mut self, to: usize) -> usize {
+    pub(crate) fn of(&mut self, to: usize) -> usize {
         while self.decoded < to {
             let rest = self.inside.get(self.at..).unwrap_or_default();
             let next = memchr::memchr(b'\\', rest).unwrap_or(rest.len());

@@ -21,7 +21,7 @@ mod corpus;
 pub mod database;
 mod find;
 mod injection;
-pub mod json;
+mod json;
 pub mod kind;
 mod place;
 pub mod redact;
@@ -35,6 +35,7 @@ mod views;
 mod vocabulary;
 mod work;
 
+pub use json::JsonError;
 pub use kind::Kind;
 pub use scanner::{
     CodePoints, CompileError, Custom, Finding, Limits, Scan, ScanError, Scanner, Wanted, What,

@@ -5,7 +5,7 @@
 
 mod field;
 
-pub(crate) use field::Field;
+use field::{FIELDS, Field};
 
 /// What may be done to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,25 +42,95 @@ pub(crate) enum Zone {
     Protocol,
 }
 
+/// What is known of a value by where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    /// What may be done to it, if it is no container.
+    pub(crate) freedom: Freedom,
+    /// The zone that it is, if it is one.
+    pub(crate) under: Zone,
+    /// The member's name is the protocol's own: it says nothing about its value, and is nobody's data.
+    pub(crate) is_of_protocol: bool,
+}
+
+/// By zone and field, so that a message's members are told apart without a question.
+static MEMBERS: [[Member; FIELDS]; ZONES] = {
+    let mut members = [[Member::of(Zone::Root, Field::Other); FIELDS]; ZONES];
+    let mut zone = 0;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "both are below the lengths, and this runs at compile time"
+    )]
+    while zone < ZONES {
+        let mut field = 0;
+        while field < FIELDS {
+            let of = field::ALL[field];
+            members[zone][of as usize] = Member::of(Zone::ALL[zone], of);
+            field += 1;
+        }
+        zone += 1;
+    }
+    members
+};
+
+impl Member {
+    const fn of(zone: Zone, field: Field) -> Self {
+        Self {
+            freedom: zone.freedom(field),
+            under: zone.under(field),
+            is_of_protocol: field.is_of_protocol(),
+        }
+    }
+}
+
+const ZONES: usize = 10;
+
 impl Zone {
+    const ALL: [Self; ZONES] = [
+        Self::Root,
+        Self::Params,
+        Self::Result,
+        Self::Error,
+        Self::Meta,
+        Self::Message,
+        Self::Definition,
+        Self::Schema,
+        Self::Free,
+        Self::Protocol,
+    ];
+
     /// Whether the names of members are data.
     pub(crate) fn has_data_for_keys(self) -> bool {
         matches!(self, Self::Free | Self::Meta)
     }
 
-    /// The field that a member's name is here. Where all are data, none is of the protocol.
-    pub(crate) fn field(self, name: &[u8]) -> Field {
-        match self {
+    /// The member of that name. Where all names are data, none is of the protocol.
+    pub(crate) fn member(self, name: &[u8]) -> Member {
+        let field = match self {
             Self::Free | Self::Protocol => Field::Other,
             Self::Meta if field::is_reserved(name) => Field::Reserved,
             _ => Field::of(name),
+        };
+        let members = MEMBERS.get(self as usize);
+        let member = members.and_then(|members| members.get(field as usize));
+        member.copied().unwrap_or(Member::of(Self::Protocol, field))
+    }
+
+    /// An element of an array that is a zone.
+    pub(crate) const fn element(self) -> Member {
+        Member {
+            freedom: match self {
+                Self::Protocol => Freedom::Protocol,
+                _ => Freedom::Free,
+            },
+            under: self,
+            is_of_protocol: false,
         }
     }
 
     /// The zone of the container under `field`.
-    pub(crate) fn under(self, field: Field) -> Self {
+    const fn under(self, field: Field) -> Self {
         match (self, field) {
-            (_, Field::Element) => self,
             (Self::Root, Field::Params) => Self::Params,
             (Self::Root, Field::Result) => Self::Result,
             (Self::Root, Field::Error) => Self::Error,
@@ -89,7 +159,7 @@ impl Zone {
     }
 
     /// What may be done to the value under `field`.
-    pub(crate) fn freedom(self, field: Field) -> Freedom {
+    const fn freedom(self, field: Field) -> Freedom {
         match (self, field) {
             (Self::Protocol, _)
             | (Self::Root, Field::JsonRpc | Field::Id | Field::Method)

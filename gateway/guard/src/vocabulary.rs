@@ -440,7 +440,7 @@ mod tests {
             _meta name arguments uri mimeType annotations description inputSchema outputSchema properties required tools \
             title role messages resource".split_whitespace()
         {
-            assert!(Zone::Root.field(name.as_bytes()).is_of_protocol(), "{name}");
+            assert!(Zone::Root.member(name.as_bytes()).is_of_protocol, "{name}");
             let mut hits = Vec::new();
             let go_on = || true;
             let mut work = Work::new(&go_on);

@@ -2,9 +2,7 @@
 
 /// A member's name, as far as the protocol knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    /// No name: an element of an array, or the message itself.
-    Element,
+pub(super) enum Field {
     /// Any other name.
     Other,
     /// One of `_meta` with a prefix that is the protocol's.
@@ -69,6 +67,25 @@ pub(crate) enum Field {
     Uri,
     UriTemplate,
 }
+
+/// How many there are.
+pub(super) const FIELDS: usize = NAMES.len() + 2;
+
+/// Each of them.
+pub(super) const ALL: [Field; FIELDS] = {
+    let mut all = [Field::Other; FIELDS];
+    all[0] = Field::Reserved;
+    let mut next = 0;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "both are below the lengths, and this runs at compile time"
+    )]
+    while next < NAMES.len() {
+        all[next + 1] = NAMES[next].1;
+        next += 1;
+    }
+    all
+};
 
 const NAMES: [(&[u8], Field); 59] = [
     (b"$id", Field::SchemaId),
@@ -179,7 +196,7 @@ impl Field {
     }
 
     /// Whether the protocol keeps it for itself in `_meta`.
-    pub(super) fn is_reserved(self) -> bool {
+    pub(super) const fn is_reserved(self) -> bool {
         matches!(
             self,
             Self::Reserved
@@ -191,7 +208,7 @@ impl Field {
     }
 
     /// Whether the name is the protocol's own: it says nothing about its value, and is nobody's data.
-    pub(crate) fn is_of_protocol(self) -> bool {
+    pub(super) const fn is_of_protocol(self) -> bool {
         matches!(
             self,
             Self::Id

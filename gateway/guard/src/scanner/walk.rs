@@ -6,7 +6,7 @@ use super::room::Room;
 use super::scan::narrow;
 use super::{Limits, Node, Place, Scan, ScanError};
 use crate::json::{self, Span, Token, Visit};
-use crate::place::{Field, Freedom, Zone};
+use crate::place::{Freedom, Member, Zone};
 use crate::text::Source;
 use crate::views;
 use crate::work::Work;
@@ -23,12 +23,12 @@ pub(super) struct Level {
     node: u32,
     zone: Zone,
     object: bool,
-    /// The name of the member whose value is due, and its token.
-    field: Field,
+    /// The value that is due, and the token of its name.
+    due: Member,
     key: Option<u32>,
     index: u32,
     /// Bytes of the names on the way here.
-    names: usize,
+    names: u32,
 }
 
 /// What a message stands in.
@@ -36,7 +36,7 @@ const OUTSIDE: Level = Level {
     node: 0,
     zone: Zone::Root,
     object: false,
-    field: Field::Element,
+    due: Zone::Root.element(),
     key: None,
     index: 0,
     names: 0,
@@ -77,7 +77,7 @@ impl Visit for Walker<'_, '_> {
         self.count(0)?;
         let level = self.level;
         let key = level.key.and_then(|key| self.room.places.get(key as usize));
-        let names = level.names + key.map_or(0, |key| (key.end - key.start) as usize);
+        let names = level.names + key.map_or(0, |key| key.end - key.start);
         let node = narrow(self.room.nodes.len());
         self.room.nodes.push(Node {
             object,
@@ -86,12 +86,15 @@ impl Visit for Walker<'_, '_> {
             index: level.index,
         });
         self.room.levels.push(level);
+        let zone = level.due.under;
         self.level = Level {
             node,
-            zone: level.zone.under(level.field),
+            zone,
             object,
+            due: zone.element(),
+            key: None,
+            index: 0,
             names,
-            ..OUTSIDE
         };
         Ok(())
     }
@@ -104,15 +107,15 @@ impl Visit for Walker<'_, '_> {
     }
 
     fn key(&mut self, span: Span) -> Result<(), ScanError> {
-        let length = span.end - span.start;
+        let length = span.length();
         self.count(length)?;
         let level = self.level;
-        if level.names + length > self.limits.names_bytes_max {
+        if level.names as usize + length > self.limits.names_bytes_max {
             return Err(ScanError::Limit("bytes of names"));
         }
         let number = self.room.places.len();
-        let raw = self.message.get(span.start..span.end).unwrap_or_default();
-        self.level.field = level.zone.field(&unslashed(raw, span.escaped));
+        let raw = span.of(self.message);
+        self.level.due = level.zone.member(&unslashed(raw, span.escaped));
         self.level.key = Some(narrow(number));
         let freedom = match level.zone {
             Zone::Protocol => Freedom::Protocol,
@@ -123,7 +126,7 @@ impl Visit for Walker<'_, '_> {
         place.key = None;
         let is_data = match freedom {
             Freedom::Protocol => false,
-            Freedom::Name => !self.level.field.is_of_protocol(),
+            Freedom::Name => !self.level.due.is_of_protocol,
             _ => true,
         };
         if is_data && length > 0 {
@@ -134,9 +137,9 @@ impl Visit for Walker<'_, '_> {
     }
 
     fn scalar(&mut self, token: Token, span: Span) -> Result<(), ScanError> {
-        let length = span.end - span.start;
+        let length = span.length();
         self.count(length)?;
-        let freedom = self.level.zone.freedom(self.level.field);
+        let freedom = self.level.due.freedom;
         let length_min = match token {
             Token::Number => NUMBER_BYTES_MIN,
             _ => 1,
@@ -175,10 +178,8 @@ impl Walker<'_, '_> {
         self.work.lasts(steps).then_some(()).ok_or(ScanError::Time)
     }
 
-    /// A value has ended.
+    /// A value has ended. What is due then is another element, or the next name says it.
     fn advance(&mut self) {
-        self.level.field = Field::Element;
-        self.level.key = None;
         self.level.index += 1;
     }
 
@@ -189,8 +190,8 @@ impl Walker<'_, '_> {
             token,
             escaped: span.escaped,
             freedom,
-            start: narrow(span.start),
-            end: narrow(span.end),
+            start: span.start,
+            end: span.end,
             node: level.node,
             index: if level.object { 0 } else { level.index },
             key: level.key,
