@@ -213,6 +213,9 @@ impl Scanner {
         if message.len() > self.limits.bytes_max {
             return Err(ScanError::Limit("bytes"));
         }
+        if !go_on() {
+            return Err(ScanError::Time);
+        }
         let mut work = Work::new(go_on);
         let mut scan = Scan::of(message);
         walk::walk(&mut scan, &self.limits, &mut work)?;

@@ -193,17 +193,15 @@ impl<'a> Scan<'a> {
         let name = super::walk::name(self.message, self.room.places.get(key));
         // A message is UTF-8, and so are its names.
         let name = std::str::from_utf8(&name).unwrap_or_default();
-        if !name.contains(['~', '/']) {
-            pointer.push_str(name);
-            return;
-        }
-        for character in name.chars() {
-            match character {
-                '~' => pointer.push_str("~0"),
-                '/' => pointer.push_str("~1"),
-                other => pointer.push(other),
+        let mut kept = 0;
+        for (at, byte) in name.bytes().enumerate() {
+            if matches!(byte, b'~' | b'/') {
+                pointer.push_str(name.get(kept..at).unwrap_or_default());
+                pointer.push_str(if byte == b'~' { "~0" } else { "~1" });
+                kept = at + 1;
             }
         }
+        pointer.push_str(name.get(kept..).unwrap_or_default());
     }
 }
 

@@ -14,6 +14,8 @@ use gantry_guard::{
     redact::{self, Edit, Number, placeholder, splice},
 };
 
+use smallvec::SmallVec;
+
 use super::{
     report::{Evidence, Report},
     rules::{Rules, Scope},
@@ -67,6 +69,30 @@ impl Hasher for AsIs {
     }
 }
 
+/// Hashes of values, each of which counts once.
+#[derive(Default)]
+struct Values {
+    few: SmallVec<[u64; FEW]>,
+    more: HashSet<u64, BuildHasherDefault<AsIs>>,
+}
+
+/// Values that are kept without a table; most messages have no others.
+const FEW: usize = 16;
+
+impl Values {
+    /// Whether it was not there yet.
+    fn insert(&mut self, hash: u64) -> bool {
+        if self.few.contains(&hash) {
+            return false;
+        }
+        if self.few.len() < FEW {
+            self.few.push(hash);
+            return true;
+        }
+        self.more.insert(hash)
+    }
+}
+
 /// Does what the rules say about what was found. `mirrored`: headers repeat texts of the message.
 ///
 /// # Errors
@@ -86,7 +112,7 @@ pub(super) fn act<'a>(
             ..Report::default()
         },
         blocked: None,
-        seen: HashSet::default(),
+        seen: Values::default(),
     };
     let edits = by
         .scanner
@@ -125,8 +151,7 @@ struct Acting<'a> {
     scope: &'a Scope<'a>,
     report: Report,
     blocked: Option<Arc<str>>,
-    /// Hashes of values, each of which counts once.
-    seen: HashSet<u64, BuildHasherDefault<AsIs>>,
+    seen: Values,
 }
 
 impl Acting<'_> {

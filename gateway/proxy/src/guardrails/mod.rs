@@ -21,6 +21,7 @@ mod storable;
 mod vault;
 
 use std::{
+    cell::Cell,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -261,7 +262,10 @@ impl Guardrails {
             rules: &force.rules,
             vault: &force.vault,
         };
-        let in_time = |times: u32| started.elapsed() < times * SCAN_TIME_MAX;
+        // Nobody has waited yet when it is asked first, for every message.
+        let asked = Cell::new(false);
+        let in_time =
+            |times: u32| !asked.replace(true) || started.elapsed() < times * SCAN_TIME_MAX;
         let scan = force.scanner.scan_while(message, &|| in_time(1));
         let acted = scan.and_then(|scan| act::act(by, scope, scan, &|| in_time(2), mirrored));
         let mut acted = match acted {
