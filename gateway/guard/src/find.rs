@@ -132,37 +132,62 @@ impl<'a> Likely<'a> {
     }
 }
 
+/// What a byte is beside another: one bit each.
+const ALPHANUMERIC: u8 = 1;
+const HEXADECIMAL: u8 = 2;
+const NAME: u8 = 4;
+const COLON: u8 = 8;
+/// What begins a number behind a plus.
+const OPENING: u8 = 16;
+
+const BESIDE: [u8; 256] = {
+    let mut beside = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the index is below 256, and this runs at compile time"
+        )]
+        {
+            beside[byte] = match byte as u8 {
+                b'0'..=b'9' => ALPHANUMERIC | HEXADECIMAL | NAME | OPENING,
+                b'a'..=b'f' | b'A'..=b'F' => ALPHANUMERIC | HEXADECIMAL | NAME,
+                b'g'..=b'z' | b'G'..=b'Z' => ALPHANUMERIC | NAME,
+                b'_' | b'-' => NAME,
+                b':' => COLON,
+                b'(' => OPENING,
+                _ => 0,
+            };
+        }
+        byte += 1;
+    }
+    beside
+};
+
 /// Which bytes of the block at `start` set something off, as far as the bytes beside them can tell.
 fn likely(text: &[u8], start: usize) -> u16 {
     let block = Block::at(text, start);
-    let (first, last) = (before(text, start), at(text, start + BLOCK_BYTES));
-    let behind = |of: u16, is: fn(&u8) -> bool| of << 1 | u16::from(is(&first));
-    let ahead = |of: u16, is: fn(&u8) -> bool| of >> 1 | u16::from(is(&last)) << 15;
+    let is = |byte: u8| BESIDE.get(usize::from(byte)).copied().unwrap_or(0);
+    let first = is(before(text, start));
+    let last = is(at(text, start + BLOCK_BYTES));
+    let behind = |of: u16, class: u8| of << 1 | u16::from(first & class != 0);
+    let ahead = |of: u16, class: u8| of >> 1 | u16::from(last & class != 0) << 15;
     let digits = block.digits();
     let alphanumeric = (digits | block.letters()).bits();
     let hexadecimal = (digits | block.within(b'a', b'f') | block.within(b'A', b'F')).bits();
     let (dashes, colons) = (block.is(b'-').bits(), block.is(b':').bits());
     let name = alphanumeric | dashes | block.is(b'_').bits();
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let is_address = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b':';
-    let (hex_before, hex_behind) = (
-        behind(hexadecimal, u8::is_ascii_hexdigit),
-        ahead(hexadecimal, u8::is_ascii_hexdigit),
-    );
-    let address = hexadecimal | colons;
-    let opens = (digits | block.is(b'(')).bits();
+    let opening = (digits | block.is(b'(')).bits();
     // Neither a wallet nor a number begins inside of a word or a number, nor is a single character.
     let begins = block.is(b'0') | block.is(b'1') | block.is(b'3') | block.is(b'b') | block.is(b'B');
+    let address = hexadecimal | colons;
+    let in_address = behind(address, HEXADECIMAL | COLON) & ahead(address, HEXADECIMAL | COLON);
     block.is(b'@').bits()
-        | block.is(b'.').bits() & behind(name, is_name) & ahead(name, is_name)
-        | colons
-            & (ahead(colons, |byte| *byte == b':')
-                | ahead(address, is_address) & behind(address, is_address))
-        | dashes & hex_before & hex_behind
-        | block.is(b'+').bits() & ahead(opens, |byte| byte.is_ascii_digit() || *byte == b'(')
-        | begins.bits()
-            & !behind(alphanumeric, u8::is_ascii_alphanumeric)
-            & ahead(alphanumeric, u8::is_ascii_alphanumeric)
+        | block.is(b'.').bits() & behind(name, NAME) & ahead(name, NAME)
+        | colons & (ahead(colons, COLON) | in_address)
+        | dashes & behind(hexadecimal, HEXADECIMAL) & ahead(hexadecimal, HEXADECIMAL)
+        | block.is(b'+').bits() & ahead(opening, OPENING)
+        | begins.bits() & !behind(alphanumeric, ALPHANUMERIC) & ahead(alphanumeric, ALPHANUMERIC)
 }
 
 /// The byte before `at`, NUL at the beginning.

@@ -330,13 +330,33 @@ fn plain(text: &[u8], from: usize) -> usize {
 /// Decodes the inside of a string with escapes onto `out`. A lone surrogate becomes U+FFFD, as it has no character.
 pub(crate) fn decode(inside: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
-    while let Some(length) = memchr::memchr(b'\\', inside.get(at..).unwrap_or_default()) {
-        out.extend_from_slice(inside.get(at..at + length).unwrap_or_default());
-        let (used, character) = unescape(inside, at + length);
-        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        at += length + used;
+    // Whole blocks are copied, and what they have too much is dropped: escapes are near to each other.
+    while let Some(bytes) = inside.get(at..).and_then(<[u8]>::first_chunk) {
+        let escapes = Block::new(*bytes).is(b'\\').bits();
+        let plain = (escapes.trailing_zeros() as usize).min(BLOCK_BYTES);
+        let length = out.len() + plain;
+        out.extend_from_slice(bytes);
+        out.truncate(length);
+        at += plain;
+        if escapes != 0 {
+            at += unescape_to(inside, at, out);
+        }
     }
-    out.extend_from_slice(inside.get(at..).unwrap_or_default());
+    while let Some(byte) = inside.get(at) {
+        if *byte == b'\\' {
+            at += unescape_to(inside, at, out);
+        } else {
+            out.push(*byte);
+            at += 1;
+        }
+    }
+}
+
+/// Decodes the escape at `at`; its length.
+fn unescape_to(inside: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+    let (used, character) = unescape(inside, at);
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    used
 }
 
 /// Leads offsets of what [`decode`] makes back to the inside of its string, forwards.

@@ -24,7 +24,12 @@ fn local(text: &[u8], place: usize) -> Option<usize> {
         return (length > 0 && at(text, open) == b'"').then_some(open);
     }
     let length = back(text, place, PART_BYTES_MAX, |byte| {
-        byte.is_ascii_alphanumeric() || b"._%+'-#!&~*^".contains(&byte) || byte >= 0x80
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'.' | b'_' | b'%' | b'+' | b'\'' | b'-' | b'#' | b'!' | b'&' | b'~' | b'*' | b'^'
+            )
+            || byte >= 0x80
     });
     let mut start = place - length;
     // What encloses or precedes an address is not of it.
