@@ -237,6 +237,18 @@ fn a_label_that_something_was_taken_out_of_is_none() {
     }
 }
 
+/// It may be taken out, and the label names its value all the same.
+#[test]
+fn what_cannot_be_seen_of_a_label_makes_it_no_longer() {
+    let hidden = format!("Phone{}", "\u{200b}".repeat(40));
+    let shown = format!("Phone{}", ".".repeat(60));
+    for (label, found) in [(hidden, true), (shown, false)] {
+        let message = serde_json::json!({"result": {"structuredContent": {"label": label, "value": "079 212 34 56"}}});
+        let redacted = redacted(message.to_string().as_bytes());
+        assert_eq!(redacted.is_some(), found, "{label}");
+    }
+}
+
 #[test]
 fn what_stands_for_a_secret_names_none() {
     for text in [

@@ -2,6 +2,7 @@
 
 use super::judge::Met;
 use super::{Place, Scan};
+use crate::injection;
 use crate::json::Token;
 use crate::secrets::{Assignment, OwnNames};
 use crate::table::{Reach, Tables};
@@ -71,7 +72,7 @@ fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> 
         let raw = label.raw(scan.message);
         label.node == place.node
             && label.token == Token::String
-            && raw.len() < LABEL_BYTES_MAX
+            && shown_bytes(scan, label) < LABEL_BYTES_MAX
             && !names.occur_in(raw)
     };
     if words == 0 || !scan.room.places.get(before).is_some_and(labels) {
@@ -80,6 +81,16 @@ fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> 
     let name = super::walk::name(scan.message, scan.room.places.get(key));
     let is_value = VALUES.iter().any(|value| name.eq_ignore_ascii_case(value));
     if is_value { words } else { 0 }
+}
+
+/// How long a string is without what cannot be seen of it, which may be taken out.
+fn shown_bytes(scan: &Scan<'_>, place: &Place) -> usize {
+    let text = super::walk::name(scan.message, Some(place));
+    let mut shown = text.len();
+    if !text.is_ascii() {
+        injection::hidden(&text, |start, end| shown -= end - start);
+    }
+    shown
 }
 
 /// Whether a token's key names numbers that are counted, given out or measured.

@@ -277,7 +277,7 @@ fn unslashed(raw: &[u8], escaped: bool) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// A key's name, decoded.
+/// A name, or another string, decoded.
 pub(super) fn name<'a>(message: &'a [u8], place: Option<&Place>) -> Cow<'a, [u8]> {
     let Some(place) = place else {
         return Cow::Borrowed(&[]);

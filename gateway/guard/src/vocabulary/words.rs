@@ -1,0 +1,253 @@
+//! Words and phrases that name identifiers, and what stands around them.
+
+use std::sync::LazyLock;
+
+use crate::rules;
+use crate::secrets::is_in_placeholder;
+
+/// Each word once.
+pub(super) static WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
+    let words = words().into_iter();
+    words.map(|(text, rules)| Word::new(text, rules)).collect()
+});
+
+/// The rules of each word, one bit each.
+pub(super) static RULES: LazyLock<Vec<u128>> =
+    LazyLock::new(|| WORDS.iter().map(|word| word.rules).collect());
+
+/// Words of other scripts in the cases that they are written in.
+fn words() -> std::collections::BTreeMap<String, u128> {
+    let mut words = std::collections::BTreeMap::<String, u128>::new();
+    for (number, rule) in rules::all().enumerate() {
+        for text in rule.words {
+            let mut forms = vec![(*text).to_owned()];
+            if !text.is_ascii() {
+                let upper = text.to_uppercase();
+                let mut characters = text.chars();
+                let title: String = characters
+                    .next()
+                    .into_iter()
+                    .flat_map(char::to_uppercase)
+                    .chain(characters)
+                    .collect();
+                forms.extend([upper, title]);
+            }
+            for form in forms {
+                *words.entry(form).or_default() |= 1 << number;
+            }
+        }
+    }
+    words
+}
+
+/// Longest word, in characters, behind which there may be no letter: a longer one may be declined.
+const SHORT_CHARACTERS_MAX: usize = 7;
+
+/// A word or phrase that names identifiers.
+///
+/// The engine looks for its longest part alone, the core, since literals compile and match fastest. What is around the
+/// core is compared here: the other parts, with one separator or none for each space, nothing of the same script before
+/// them, and no letter behind a short word.
+pub(super) struct Word {
+    text: String,
+    rules: u128,
+    core_start: usize,
+    core_end: usize,
+    pub(super) borders: Borders,
+}
+
+/// What stands beside a word's core, as far as the next byte on either side tells: most cores are within another word,
+/// or of another word than theirs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Borders {
+    /// The length of the core.
+    core: u16,
+    /// The last byte of the part before it and the first of the part behind it, in lower case; NUL where there is none.
+    before: u8,
+    behind: u8,
+    /// No letter or digit before a core that begins the word.
+    latin: bool,
+    /// No letter behind a core that ends it.
+    short: bool,
+}
+
+impl Borders {
+    /// The end of the word whose core ends at `end`, and of the byte that ends a short one; none where the core stands
+    /// in another text.
+    #[inline]
+    pub(super) fn end<'w>(
+        self,
+        buffer: &[u8],
+        end: usize,
+        word: impl FnOnce() -> Option<&'w Word>,
+    ) -> Option<usize> {
+        if !self.fit(buffer, end) || is_in_placeholder(buffer, end) {
+            return None;
+        }
+        if self.before | self.behind == 0 {
+            return Some(end + usize::from(self.short));
+        }
+        word()?.around(buffer, end)
+    }
+
+    /// Whether the core that ends at `end` may be of the word.
+    #[inline]
+    fn fit(self, buffer: &[u8], end: usize) -> bool {
+        let at = |place: usize| buffer.get(place).copied().unwrap_or(0);
+        let start = end - usize::from(self.core).min(end);
+        let (before, behind) = (at(start.wrapping_sub(1)), at(end));
+        let before_fits = if self.before == 0 {
+            !(self.latin && before.is_ascii_alphanumeric())
+        } else {
+            let part = if is_separator(before) {
+                at(start.wrapping_sub(2))
+            } else {
+                before
+            };
+            part.to_ascii_lowercase() == self.before
+        };
+        let behind_fits = if self.behind == 0 {
+            !(self.short && behind.is_ascii_alphabetic())
+        } else {
+            let part = if is_separator(behind) {
+                at(end + 1)
+            } else {
+                behind
+            };
+            part.to_ascii_lowercase() == self.behind
+        };
+        before_fits && behind_fits
+    }
+}
+
+impl Word {
+    fn new(text: String, rules: u128) -> Self {
+        let mut core = (0, 0);
+        let mut start = 0;
+        for part in text.split(' ') {
+            let end = start + part.len();
+            if part.len() > core.1 - core.0 {
+                core = (start, end);
+            }
+            start = end + 1;
+        }
+        let latin = text.chars().all(|character| u32::from(character) < 0x250);
+        let byte = |place: Option<usize>| {
+            let byte = place.and_then(|place| text.as_bytes().get(place));
+            byte.map_or(0, u8::to_ascii_lowercase)
+        };
+        Self {
+            rules,
+            core_start: core.0,
+            core_end: core.1,
+            borders: Borders {
+                core: u16::try_from(core.1 - core.0).unwrap_or(u16::MAX),
+                before: byte(core.0.checked_sub(2)),
+                behind: byte(Some(core.1 + 1)),
+                latin,
+                short: latin && text.chars().count() <= SHORT_CHARACTERS_MAX,
+            },
+            text,
+        }
+    }
+
+    pub(super) fn core(&self) -> &str {
+        self.text
+            .get(self.core_start..self.core_end)
+            .unwrap_or_default()
+    }
+
+    /// As [`Borders::end`], of a word that has other parts.
+    fn around(&self, buffer: &[u8], end: usize) -> Option<usize> {
+        let word = self.text.as_bytes();
+        let start = end.checked_sub(self.core_end - self.core_start)?;
+        let mut before = buffer.get(..start)?.iter().rev().copied().peekable();
+        for byte in word.get(..self.core_start)?.iter().rev() {
+            if *byte == b' ' {
+                before.next_if(|found| is_separator(*found));
+            } else {
+                before.next_if(|found| found.eq_ignore_ascii_case(byte))?;
+            }
+        }
+        if self.borders.latin && before.next()?.is_ascii_alphanumeric() {
+            return None;
+        }
+        let mut end = end;
+        for byte in word.get(self.core_end..)? {
+            let found = *buffer.get(end)?;
+            if *byte == b' ' {
+                end += usize::from(is_separator(found));
+            } else if found.eq_ignore_ascii_case(byte) {
+                end += 1;
+            } else {
+                return None;
+            }
+        }
+        if !self.borders.short {
+            return Some(end);
+        }
+        (!buffer.get(end)?.is_ascii_alphabetic()).then_some(end + 1)
+    }
+}
+
+/// What may stand for a space.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'_' | b'.' | b':' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_met_with_its_parts_and_its_borders() {
+        for (word, text, end) in [
+            ("tax id", "\0tax id\0", Some(8)),
+            ("tax id", "\0my Tax_ID: 5\0", Some(11)),
+            ("tax id", "\0taxid\0", Some(7)),
+            ("tax id", "\0tax  id\0", None),
+            ("tax id", "\0syntax id\0", None),
+            ("tax id", "\0tax idea\0", None),
+            ("passport", "\0passports\0", Some(9)),
+            ("date of birth", "\0DATE-OF-BIRTH\0", Some(14)),
+            ("date of birth", "\0day of birth\0", None),
+            ("身份证", "\0你的身份证号\0", Some(16)),
+            ("phone", "\0phone\0", Some(7)),
+            ("phone", "\0[phone]\0", Some(8)),
+            ("phone", "\0[PHONE \0", Some(8)),
+            ("phone", "\0PHONE]\0", Some(7)),
+            ("phone", "\0[PHONE]\0", None),
+            ("phone", "\0[PHONE:0123456789abcdef]\0", None),
+            ("phone", "\0[PHONE:t0123456789abcdef]\0", None),
+            ("phone", "\0[PHONE:0791234567]\0", Some(8)),
+            ("phone", "\0[PHONE:1234567890123456]\0", Some(8)),
+            ("ssn", "\0[SSN]\0", Some(6)),
+            ("phone", "\0[PHONE: 0791234567]\0", Some(8)),
+            ("ssn", "\0[US_SSN]\0", None),
+            ("date of birth", "\0[DATE_OF_BIRTH]\0", None),
+            ("birth", "\0[DATE_OF_BIRTH]\0", None),
+        ] {
+            let word = Word::new(word.to_owned(), 1);
+            let folded = text.to_ascii_lowercase();
+            let core = folded.find(word.core()).unwrap() + word.core().len();
+            assert_eq!(
+                word.borders.end(text.as_bytes(), core, || Some(&word)),
+                end,
+                "{} {text}",
+                word.text
+            );
+        }
+    }
+
+    /// What the engine would need seconds for must not be asked of it: a gateway starts with all of it.
+    #[test]
+    fn words_and_secrets_are_literals() {
+        for word in WORDS.iter() {
+            assert!(
+                !word.core().is_empty() && !word.core().contains(' '),
+                "{}",
+                word.text
+            );
+        }
+    }
+}
