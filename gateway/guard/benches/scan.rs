@@ -4,11 +4,13 @@
 //! the worst that we could think of; then the engines beside each other, tier by tier. For the cost
 //! of one message of the sample, its pass is divided by the number that its name says.
 //!
-//! Optimised, one thread on a shared virtual machine under load (Intel Xeon), least of many runs: 5.8 µs for a message
-//! of the sample (315 bytes on average, most of them with something to find; 54 MB/s), 1 KB of text 16 µs, with findings
-//! 21 µs, 1 KB and 16 KB of rows 92 and 96 MB/s, 1 MB of text 16 ms. The walk is a fifth of it, the passes of Vectorscan
-//! a quarter. Of some sixty shapes of text that were tried, the worst takes 0.3 s a megabyte (printable noise), then
-//! names of secrets one behind the other 0.21 s, and digits in pairs among words 0.11 s.
+//! Optimised, one thread on a shared virtual machine (Intel Xeon), least of many runs, looked at again once redacted:
+//! 5.1 µs for a message of the sample (315 bytes on average, most of them with something to find; 62 MB/s), 3.9 µs where
+//! identifiers and secrets alone are looked for (82 MB/s). While its neighbours are busy the same machine takes twice as
+//! long for it. A third of the instructions are of the walk, a quarter of Vectorscan and what it met, a third of judging;
+//! wrong guesses of branches and code that does not stay in the first cache cost as much as instructions do. Of some
+//! sixty shapes of text that were tried, the worst takes 0.3 s a megabyte (printable noise), then names of secrets one
+//! behind the other 0.21 s, and digits in pairs among words 0.11 s.
 //!
 //! With 734 words as literals, Vectorscan's vendored SSE4.2 build makes 458 MB/s and Debian's library with AVX-512
 //! 543 MB/s; with the phrases 416 and 383 MB/s. So the portable build stays. `regex-automata` is twice as fast on a

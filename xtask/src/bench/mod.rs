@@ -225,7 +225,7 @@ fn fixed_rate(rows: &[Row], field: &Field) -> Option<Work> {
 
 fn write(out: &Path, findings: &Findings, scanner: &str, delivery: Option<&str>) -> Result<()> {
     let mut text = report::markdown(findings, PASS_THROUGH);
-    text.push_str("\n## The scanner\n\nThe time in the guardrails (`pii` and `secrets` redacted, the rest noted), least of five runs.\n\n");
+    text.push_str("\n## The scanner\n\nThe time in the guardrails with `pii` and `secrets` redacted, then also with `hidden-text` and `injection` noted; least of twelve runs.\n\n");
     text.push_str(scanner);
     if let Some(delivery) = delivery {
         text.push_str("\n## The trail's delivery\n\n");
