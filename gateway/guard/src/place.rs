@@ -84,6 +84,7 @@ impl Member {
 }
 
 const ZONES: usize = 10;
+const _: () = assert!(Zone::Protocol as usize + 1 == ZONES);
 
 impl Zone {
     const ALL: [Self; ZONES] = [
@@ -113,7 +114,7 @@ impl Zone {
         };
         let members = MEMBERS.get(self as usize);
         let member = members.and_then(|members| members.get(field as usize));
-        member.copied().unwrap_or(Member::of(Self::Protocol, field))
+        member.copied().unwrap_or(Member::of(Self::Free, field))
     }
 
     /// An element of an array that is a zone.

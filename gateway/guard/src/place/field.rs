@@ -70,6 +70,7 @@ pub(super) enum Field {
 
 /// How many there are.
 pub(super) const FIELDS: usize = NAMES.len() + 2;
+const _: () = assert!(Field::UriTemplate as usize + 1 == FIELDS);
 
 /// Each of them.
 pub(super) const ALL: [Field; FIELDS] = {
