@@ -67,20 +67,22 @@ fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> 
         return 0;
     };
     let words = known.get(before).map_or(0, |known| known.words);
-    // What something was taken out of was longer.
-    let labels = |label: &Place| {
-        let raw = label.raw(scan.message);
-        label.node == place.node
-            && label.token == Token::String
-            && shown_bytes(scan, label) < LABEL_BYTES_MAX
-            && !names.occur_in(raw)
-    };
-    if words == 0 || !scan.room.places.get(before).is_some_and(labels) {
+    if words == 0 {
         return 0;
     }
     let name = super::walk::name(scan.message, scan.room.places.get(key));
-    let is_value = VALUES.iter().any(|value| name.eq_ignore_ascii_case(value));
-    if is_value { words } else { 0 }
+    if !VALUES.iter().any(|value| name.eq_ignore_ascii_case(value)) {
+        return 0;
+    }
+    // What something was taken out of was longer.
+    let labels = |label: &Place| {
+        label.node == place.node
+            && label.token == Token::String
+            && shown_bytes(scan, label) < LABEL_BYTES_MAX
+            && !names.occur_in(label.raw(scan.message))
+    };
+    let is_named = scan.room.places.get(before).is_some_and(labels);
+    if is_named { words } else { 0 }
 }
 
 /// How long a string is without what cannot be seen of it, which may be taken out.

@@ -16,7 +16,8 @@ const ROUNDS_MAX: usize = 8;
 impl Scanner {
     /// The edits that `decide` makes: first of what was found in the message, then of whatever else is found in the
     /// texts that its edits rewrite. It is called with findings it has not seen, in offsets of the scan's own texts,
-    /// which are added to those of the scan, and adds its edits. They are given in order, and none overlaps. No message is to be changed by fewer than all of them.
+    /// which are added to those of the scan, and adds its edits. They are given in order, and none overlaps. No message
+    /// is to be changed by fewer than all of them.
     ///
     /// # Errors
     /// As [`Scanner::scan_while`], and where there is always something else: the message must then not pass.
