@@ -213,6 +213,8 @@ mod tests {
             ("date of birth", "\0day of birth\0", None),
             ("身份证", "\0你的身份证号\0", Some(16)),
             ("phone", "\0phone\0", Some(7)),
+            ("phone", "\0phones\0", None),
+            ("phone", "\0iphone\0", None),
             ("phone", "\0[phone]\0", Some(8)),
             ("phone", "\0[PHONE \0", Some(8)),
             ("phone", "\0PHONE]\0", Some(7)),
