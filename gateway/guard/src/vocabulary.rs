@@ -64,8 +64,9 @@ impl Vocabulary {
         let mut build = Build::default();
         if wanted.identifiers {
             for (word, number) in WORDS.iter().zip(0..) {
-                let core = regex::escape(word.core());
-                build.add(core, true, false, Mark::Word(number));
+                for (literal, borders) in word.literals() {
+                    build.word(&literal, borders, number);
+                }
             }
         }
         if wanted.secrets {
@@ -189,12 +190,15 @@ impl Build {
             caseless,
             utf8,
         });
-        let word = match mark {
-            Mark::Word(word) => WORDS.get(usize::from(word)),
-            _ => None,
-        };
-        let borders = word.map(|word| word.borders).unwrap_or_default();
+        let borders = Borders::default();
         self.meanings.push(Meaning { mark, borders });
+    }
+
+    fn word(&mut self, literal: &str, borders: Borders, number: u16) {
+        self.add(regex::escape(literal), true, false, Mark::Word(number));
+        if let Some(meaning) = self.meanings.last_mut() {
+            meaning.borders = borders;
+        }
     }
 }
 
