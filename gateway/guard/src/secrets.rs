@@ -8,7 +8,9 @@ mod placeholder;
 mod tokens;
 mod wrapped;
 
-pub(crate) use assigned::{Assignment, KEYWORDS, assignment, value as assigned_value};
+pub(crate) use assigned::{
+    Assignment, KEYWORDS, assignment, name, promises, value as assigned_value,
+};
 pub(crate) use placeholder::{OwnNames, Parts, is_in_placeholder, is_placeholder};
 pub(crate) use tokens::{TOKENS, dotted, token};
 pub(crate) use wrapped::{ANCHORS, wrapped};

@@ -1,4 +1,12 @@
-//! Columns: which header a cell stands under, in CSV, in tables of text, and in SQL.
+//! Columns: which header a cell stands under, in CSV, in tables of text, in SQL and in HTML.
+
+mod html;
+mod sql;
+
+use crate::work::Work;
+
+/// Where a cell begins and ends in the text.
+type Cell = (usize, usize);
 
 /// Most columns of a table.
 const COLUMNS_MAX: usize = 128;
@@ -11,9 +19,12 @@ pub(crate) struct Tables {
     start: usize,
     end: usize,
     delimiter: u8,
-    header: Vec<(usize, usize)>,
+    header: Vec<Cell>,
     looked: usize,
-    columns: Option<Vec<(usize, usize)>>,
+    /// Of SQL.
+    columns: Option<Vec<Cell>>,
+    /// Of HTML.
+    heads: Option<Vec<Cell>>,
     row: Row,
 }
 
@@ -66,12 +77,13 @@ impl Cells {
 
 impl Tables {
     /// The header's cell (`start..end` in the text) over the byte at `place`.
-    pub(crate) fn header(&mut self, text: &[u8], place: usize) -> Option<(usize, usize)> {
+    pub(crate) fn header(&mut self, text: &[u8], place: usize) -> Option<Cell> {
         while place >= self.end && self.looked < text.len() {
             self.next_table(text);
         }
         if place < self.start || place >= self.end {
-            return self.sql(text, place);
+            return sql::header(self.columns(text), text, place)
+                .or_else(|| html::header(self.heads(text), text, place));
         }
         let line = line_start(text, place);
         if line == self.start {
@@ -90,7 +102,7 @@ impl Tables {
             Some((_, end)) if from >= self.start && to <= self.end => Reach::Line(self.start, end),
             // It reaches into a table, or out of one.
             Some(_) if from < self.end && to > self.start => Reach::Any,
-            _ if self.columns(text).is_empty() => Reach::None,
+            _ if self.columns(text).is_empty() && self.heads(text).is_empty() => Reach::None,
             _ => Reach::Any,
         }
     }
@@ -117,9 +129,15 @@ impl Tables {
         let end = line_end(text, first);
         self.looked = end + 1;
         let line = text.get(first..end).unwrap_or_default();
-        let next = text
-            .get(end + 1..line_end(text, end + 1))
-            .unwrap_or_default();
+        // Rows of SQL have their headers elsewhere.
+        if is_ruler(line) || line.trim_ascii_start().starts_with(b"(") {
+            return;
+        }
+        let mut second = end + 1;
+        if is_ruler(line_at(text, second)) {
+            second = line_end(text, second) + 1;
+        }
+        let next = line_at(text, second);
         let likely = [b'|', b'\t', b';', b','].into_iter().find(|delimiter| {
             if [line, next]
                 .iter()
@@ -143,7 +161,8 @@ impl Tables {
         while at < text.len() {
             let end = line_end(text, at);
             let row = text.get(at..end).unwrap_or_default();
-            if row.len() > LINE_BYTES_MAX || cells(row, delimiter).len() != self.header.len() {
+            let is_row = is_ruler(row) || cells(row, delimiter).len() == self.header.len();
+            if row.len() > LINE_BYTES_MAX || !is_row {
                 break;
             }
             at = end + 1;
@@ -152,39 +171,88 @@ impl Tables {
         self.looked = at;
     }
 
-    /// `INSERT INTO t (a, b) VALUES (1, 2)`.
-    fn sql(&mut self, text: &[u8], place: usize) -> Option<(usize, usize)> {
-        if self.columns(text).is_empty() {
-            return None;
-        }
-        let window = text.get(place.saturating_sub(512)..place)?;
-        let open = window.iter().rposition(|byte| *byte == b'(')?;
-        let column = cells(window.get(open + 1..)?, b',').len().checked_sub(1)?;
-        self.columns(text).get(column).copied()
+    /// The columns that an insertion in SQL names.
+    fn columns(&mut self, text: &[u8]) -> &[Cell] {
+        self.columns
+            .get_or_insert_with(|| sql::columns(text).unwrap_or_default())
     }
 
-    fn columns(&mut self, text: &[u8]) -> &[(usize, usize)] {
-        self.columns
-            .get_or_insert_with(|| sql_columns(text).unwrap_or_default())
+    /// The headers of a table in HTML.
+    fn heads(&mut self, text: &[u8]) -> &[Cell] {
+        self.heads
+            .get_or_insert_with(|| html::heads(text).unwrap_or_default())
+    }
+
+    /// Tells `meet` of what stands under the header at `place`, without its quotes.
+    pub(crate) fn under(
+        &mut self,
+        text: &[u8],
+        place: usize,
+        work: &mut Work<'_>,
+        mut meet: impl FnMut(usize, usize),
+    ) {
+        while place >= self.end && self.looked < text.len() {
+            self.next_table(text);
+        }
+        let of = |cells: &[Cell]| {
+            let holds = |(start, end): &Cell| (*start..=*end).contains(&place);
+            cells.iter().position(holds)
+        };
+        let mut row = |cells: &[Cell], column: usize| {
+            let cell = cells.get(column).and_then(|cell| bare(text, *cell));
+            if let Some((start, end)) = cell {
+                meet(start, end);
+            }
+        };
+        if (self.start..self.end).contains(&place) {
+            let column = of(&self.header).filter(|_| work.lasts(self.end - self.start));
+            let (Some(column), mut at) = (column, line_end(text, self.start) + 1) else {
+                return;
+            };
+            while at < self.end {
+                let line = line_at(text, at);
+                if !is_ruler(line) {
+                    let cells = cells(line, self.delimiter).into_iter();
+                    let cells: Vec<Cell> =
+                        cells.map(|(start, end)| (at + start, at + end)).collect();
+                    row(&cells, column);
+                }
+                at += line.len() + 1;
+            }
+        } else if let Some(column) = of(self.columns(text)) {
+            let list = self.columns(text).last().map_or(0, |column| column.1);
+            if work.lasts(text.len() - list) {
+                sql::rows(text, list, |cells| row(cells, column));
+            }
+        } else if let Some(column) = of(self.heads(text)) {
+            let heads = self.heads(text).last().map_or(0, |head| head.1);
+            if work.lasts(text.len() - heads) {
+                html::rows(text, heads, |cells| row(cells, column));
+            }
+        }
     }
 }
 
-fn sql_columns(text: &[u8]) -> Option<Vec<(usize, usize)>> {
-    let head = text.get(..text.len().min(LINE_BYTES_MAX))?;
-    // Most texts have no bracket.
-    memchr::memchr(b'(', head)?;
-    let head = head.to_ascii_lowercase();
-    let insert = memchr::memmem::find(&head, b"insert into")?;
-    let open = insert + memchr::memchr(b'(', head.get(insert..)?)?;
-    let close = open + memchr::memchr(b')', head.get(open..)?)?;
-    memchr::memmem::find(head.get(close..)?, b"values")?;
-    let list = text.get(open + 1..close)?;
-    Some(
-        cells(list, b',')
-            .into_iter()
-            .map(|(start, end)| (open + 1 + start, open + 1 + end))
-            .collect(),
-    )
+/// What is in a cell, without space and quotes around it.
+fn bare(text: &[u8], (start, end): Cell) -> Option<Cell> {
+    let cell = text.get(start..end)?;
+    let start = start + (cell.len() - cell.trim_ascii_start().len());
+    let cell = cell.trim_ascii();
+    let quoted = |quote: u8| Some(cell.strip_prefix(&[quote])?.strip_suffix(&[quote])?.len());
+    match [b'"', b'\'', b'`'].into_iter().find_map(quoted) {
+        Some(length) => Some((start + 1, start + 1 + length)),
+        None => Some((start, start + cell.len())),
+    }
+}
+
+/// A line that parts headers from rows: `-----+-----`, `|---|---|`.
+fn is_ruler(line: &[u8]) -> bool {
+    let is = |byte: &u8| matches!(byte, b'-' | b'+' | b'|' | b'=' | b':' | b' ');
+    line.iter().all(is) && line.iter().any(|byte| matches!(byte, b'-' | b'='))
+}
+
+fn line_at(text: &[u8], from: usize) -> &[u8] {
+    text.get(from..line_end(text, from)).unwrap_or_default()
 }
 
 fn line_start(text: &[u8], place: usize) -> usize {
@@ -197,7 +265,7 @@ fn line_end(text: &[u8], from: usize) -> usize {
 }
 
 /// The cells of a line.
-fn cells(line: &[u8], delimiter: u8) -> Vec<(usize, usize)> {
+fn cells(line: &[u8], delimiter: u8) -> Vec<Cell> {
     let (mut found, mut start, mut cells) = (Vec::new(), 0, Cells::default());
     for (at, byte) in line.iter().enumerate().take(LINE_BYTES_MAX + 1) {
         if cells.ends(*byte, delimiter) {

@@ -281,7 +281,9 @@ fn run(text: &[u8], from: usize) -> Run {
                 run.trunk |= text.get(place..place + 3) == Some(b"(0)");
             }
             b')' if open => open = false,
-            b' ' | b'-' | b'.' | b'/' | b'\n' => {}
+            b' ' | b'-' | b'.' | b'/' => {}
+            // What is split goes on where the next line begins.
+            b'\n' if at(text, place + 1).is_ascii_digit() => {}
             b'_' if run.length > 0 => run.end_at(place),
             _ => return run,
         }

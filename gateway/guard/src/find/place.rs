@@ -1,6 +1,9 @@
 //! Geographic coordinates: two decimal numbers, precise to ten metres.
 
+use std::sync::LazyLock;
+
 use super::{ahead, at, before};
+use crate::secrets::Parts;
 
 /// Decimals that a coordinate has at least: four are eleven metres.
 const DECIMALS_MIN: usize = 4;
@@ -28,8 +31,18 @@ pub(crate) fn coordinates(text: &[u8], mut meet: impl FnMut(usize, usize)) {
     }
 }
 
-/// Tells `meet` of each number that is as precise as a coordinate.
+/// Tells `meet` of each number that is as precise as a coordinate, in a text that has anything of places but `lat`:
+/// that is also short for how long something took.
 pub(crate) fn decimals(text: &[u8], mut meet: impl FnMut(usize, usize)) {
+    static PLACES: LazyLock<Parts> = LazyLock::new(|| {
+        Parts::new(&[
+            "lon", "lng", "latitude", "latlng", "gps", "geo", "coord", "loc", "pos",
+        ])
+    });
+    let is_latency = memchr::memmem::find(text, b"lat").is_some() && !PLACES.occur_in(text);
+    if is_latency {
+        return;
+    }
     let mut place = 0;
     while let Some(found) = next(text, place) {
         if found.whole <= 180 {

@@ -293,6 +293,7 @@ pub(crate) const RULES: &[Rule] = &[
             "birth date",
             "birthdate",
             "birthday",
+            "bday",
             "born",
             "born on",
             "birth",

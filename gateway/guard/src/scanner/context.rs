@@ -42,7 +42,7 @@ pub(super) fn of_keys(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token:
     for _ in 0..2 {
         let Some(container) = node else { break };
         words |= at(container.key).words;
-        if place.key.is_none() && !container.object {
+        if place.key.is_none() && !container.object || is_said(scan, place.key()) {
             promises = promises.or(at(container.key).promises);
         }
         node = container
@@ -53,12 +53,39 @@ pub(super) fn of_keys(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token:
     Known { words, promises }
 }
 
+/// Names of members that say nothing: what is around them names their values.
+const VALUES: [&[u8]; 9] = [
+    b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input", b"raw",
+];
+
+/// Whether what follows in a text is the name of a member that says nothing, as in `"value": …`.
+fn is_value(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let Some(quote @ (b'"' | b'\'')) = text.first() else {
+        return false;
+    };
+    let rest = text.get(1..).unwrap_or_default();
+    VALUES.iter().any(|value| {
+        let behind = rest
+            .strip_prefix(*value)
+            .and_then(|rest| rest.strip_prefix(&[*quote]));
+        behind.is_some_and(|behind| behind.trim_ascii_start().starts_with(b":"))
+    })
+}
+
+/// Whether a member has what its container's name promises: `{"api_key": {"default": …}}`.
+fn is_said(scan: &Scan<'_>, key: Option<usize>) -> bool {
+    const NAMES: [&[u8]; 4] = [b"value", b"raw", b"val", b"default"];
+    let place = key.and_then(|key| scan.room.places.get(key));
+    place.is_some_and(|place| {
+        let name = super::walk::name(scan.message, Some(place));
+        NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
+}
+
 /// `{"label": "SSN", "value": …}`: the member before names the member after.
 fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> u128 {
     const LABEL_BYTES_MAX: usize = 48;
-    const VALUES: [&[u8]; 8] = [
-        b"value", b"content", b"text", b"data", b"answer", b"val", b"number", b"input",
-    ];
     let place = scan.room.places.get(token);
     let (Some(key), Some(place)) = (place.and_then(Place::key), place) else {
         return 0;
@@ -233,7 +260,9 @@ impl<'a> Around<'a> {
                     .unwrap_or_default()
                     .iter()
                     .any(u8::is_ascii_alphanumeric);
-            if member || line || matches!(byte, b'&' | b'{' | b'}') {
+            let row = *byte == b'<' && (next(1), next(2)) == (b't', b'r');
+            let ends = member || line || row || matches!(byte, b'&' | b'{' | b'}');
+            if ends && !is_value(window.get(at + 1..).unwrap_or_default()) {
                 cut = at + 1;
             }
         }

@@ -1,29 +1,20 @@
 //! Secrets of one text: what the engine matched, confirmed, and what a key promises about its value.
 
-use std::sync::LazyLock;
+use std::cell::OnceCell;
 
 use super::context::Known;
 use super::{Local, What};
 use crate::kind::Kind;
-use crate::secrets;
+use crate::secrets::{self, Assignment};
+use crate::table::Tables;
 use crate::vocabulary::{Hit, Mark};
 use crate::work::Work;
-
-/// Whether a key with a secret's name has a secret for a value, and not a part of a protocol or of a schema.
-pub(super) fn promises(key: &[u8]) -> bool {
-    static NOT: LazyLock<secrets::Parts> = LazyLock::new(|| {
-        secrets::Parts::new(&[
-            "page", "next", "cursor", "continu", "sync", "count", "type", "url", "uri", "max",
-            "limit", "hash", "policy", "expir",
-        ])
-    });
-    !NOT.occur_in(key)
-}
 
 /// Steps that a match costs: as a rule some of its kind look at the same bytes.
 const MATCH_STEPS: usize = 256;
 
-/// The secrets that matches in `text` are of.
+/// The secrets that matches in `text` are of. Most texts have none: apart from the loop over texts it leaves that small.
+#[inline(never)]
 pub(super) fn matched(
     text: &[u8],
     base: usize,
@@ -31,6 +22,7 @@ pub(super) fn matched(
     work: &mut Work<'_>,
     local: &mut Local,
 ) {
+    let mut tables = Tables::default();
     for hit in hits {
         let Some(end) = (hit.end as usize).checked_sub(base) else {
             continue;
@@ -49,7 +41,13 @@ pub(super) fn matched(
                 1.0,
             ),
             // A name says less than a form of its own: `token: ghp_…` is GitHub's.
-            Mark::Keyword(what) => (secrets::assignment(text, end, what), 0.95),
+            Mark::Keyword(what) => {
+                let found = secrets::assignment(text, end, what);
+                if found.is_none() {
+                    in_column(text, end, what, &mut tables, work, local);
+                }
+                (found, 0.95)
+            }
             _ => continue,
         };
         if let Some((kind, start, end)) = found {
@@ -59,6 +57,30 @@ pub(super) fn matched(
             return;
         }
     }
+}
+
+/// The secrets under a header whose name promises them.
+fn in_column(
+    text: &[u8],
+    end: usize,
+    what: Assignment,
+    tables: &mut Tables,
+    work: &mut Work<'_>,
+    local: &mut Local,
+) {
+    let promised = OnceCell::new();
+    let promises = || secrets::promises(secrets::name(text, end));
+    tables.under(text, end - 1, work, |start, end| {
+        let value = text.get(start..end).unwrap_or_default();
+        // A column may say how a password is instead of what it is: `Strong`, `Not set`.
+        let is_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b' ';
+        if !value.iter().all(is_word)
+            && let Some(kind) = secrets::assigned_value(value, what)
+            && *promised.get_or_init(promises)
+        {
+            local.push((What::Kind(Kind::of(kind)), start, end, 0.9));
+        }
+    });
 }
 
 /// The secret that a text is as a whole because its key says so.

@@ -154,7 +154,7 @@ impl Judge<'_, '_> {
         self.learned |= met.words != 0;
         if met.keyword.is_some()
             && segment.source == Source::Key
-            && credentials::promises(text_of(scan, segment))
+            && crate::secrets::promises(text_of(scan, segment))
         {
             known.promises = met.keyword;
             self.learned = true;

@@ -37,6 +37,9 @@ pub(crate) const KEYWORDS: &[(&str, Assignment)] = &[
     ("private_key", Assignment::Secret),
     ("encryption_key", Assignment::Secret),
     ("signing_key", Assignment::Secret),
+    ("signing-key", Assignment::Secret),
+    ("sending_key", Assignment::Secret),
+    ("sending-key", Assignment::Secret),
     ("credential", Assignment::Secret),
     ("aws_secret", Assignment::AwsSecret),
     ("secret_access_key", Assignment::AwsSecret),
@@ -49,26 +52,113 @@ const NAME_BYTES_MAX: usize = 32;
 /// Longest value that is looked at.
 const VALUE_BYTES_MAX: usize = 512;
 
+/// The name in which the keyword ends at `end`.
+pub(crate) fn name(text: &[u8], end: usize) -> &[u8] {
+    let is = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let (before, behind) = text.split_at_checked(end).unwrap_or((text, &[]));
+    let before = before
+        .iter()
+        .rev()
+        .take(NAME_BYTES_MAX)
+        .take_while(is)
+        .count();
+    let behind = behind.iter().take(NAME_BYTES_MAX).take_while(is).count();
+    text.get(end - before..end + behind).unwrap_or_default()
+}
+
+/// Parts of names that a secret's name has where its value is something else: a part of a protocol or a schema, or what
+/// is known of a secret.
+const OTHER_PARTS: [&[u8]; 25] = [
+    b"page",
+    b"next",
+    b"cursor",
+    b"continue",
+    b"continuation",
+    b"sync",
+    b"count",
+    b"type",
+    b"url",
+    b"uri",
+    b"max",
+    b"limit",
+    b"hash",
+    b"policy",
+    b"expires",
+    b"expiry",
+    b"expiration",
+    b"file",
+    b"path",
+    b"changed",
+    b"updated",
+    b"created",
+    b"rotated",
+    b"length",
+    b"strength",
+];
+
+/// Whether a name with a keyword in it is a secret's.
+pub(crate) fn promises(name: &[u8]) -> bool {
+    let is_other = |part: &[u8]| {
+        OTHER_PARTS
+            .iter()
+            .any(|other| part.eq_ignore_ascii_case(other))
+    };
+    let mut words = name.split(|byte| !byte.is_ascii_alphanumeric());
+    // `nextPageToken`: a part begins with each hump.
+    !words.any(|word| {
+        let mut parts =
+            word.chunk_by(|one, other| !(one.is_ascii_lowercase() && other.is_ascii_uppercase()));
+        parts.any(is_other)
+    })
+}
+
 /// The value that is assigned to the name in which the keyword ends at `end`.
 pub(crate) fn assignment(text: &[u8], end: usize, what: Assignment) -> Option<Found> {
     if is_in_placeholder(text, end) {
         return None;
     }
     let rest = text.get(end..)?;
-    let name = rest
+    let behind = rest
         .iter()
         .take(NAME_BYTES_MAX)
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
         .count();
-    let mut at = name;
-    let mut sign = false;
-    let mut quoted = None;
-    // Quotes, spaces and one sign, in the orders that languages have them.
-    for byte in rest.iter().skip(name).take(NAME_BYTES_MAX) {
+    let at = sign(text, end, behind, what);
+    // A space is no sign, but what only a token can be is one's value.
+    let is_beside = at.is_none() && rest.get(behind) == Some(&b' ');
+    let (at, quoted) = at.or(is_beside.then_some((behind + 1, None)))?;
+    let start = end + at;
+    let length = value_length(text.get(start..)?, quoted);
+    let value = text.get(start..start + length)?;
+    // `<name>:<password>@host` is no element.
+    let is_form = value.starts_with(b"@") && rest.get(behind) == Some(&b'>');
+    if is_form || is_beside && !is_token(value, what) {
+        return None;
+    }
+    let kind = judged(value, what).filter(|_| promises(name(text, end)))?;
+    Some((kind, start, start + length))
+}
+
+/// Where the value begins behind the keyword that ends at `end`, and in which quotes, if anything assigns it to the name
+/// that goes on for `behind` bytes: quotes, spaces and one sign, in the orders that languages have them.
+fn sign(text: &[u8], end: usize, behind: usize, what: Assignment) -> Option<(usize, Option<u8>)> {
+    if let Some(quote) = unsigned(text, end, what) {
+        return Some((1 + usize::from(quote.is_some()), quote));
+    }
+    let rest = text.get(end..)?;
+    let pair = value_of_pair(rest.get(behind..)?);
+    let (mut at, mut sign) = (behind + pair.unwrap_or(0), pair.is_some());
+    let first = at;
+    while let Some(byte) = rest.get(at).filter(|_| at < first + NAME_BYTES_MAX) {
         match byte {
-            b'=' | b':' | b'>' if quoted.is_none() => sign = true,
+            b'=' | b':' | b'>' => sign = true,
+            // An arrow.
+            0xe2 if rest.get(at..at + 3) == Some("\u{2192}".as_bytes()) => {
+                sign = true;
+                at += 2;
+            }
             b' ' | b'\t' => {}
-            b'"' | b'\'' | b'`' if sign => quoted = Some(*byte),
+            b'"' | b'\'' | b'`' if sign => return Some((at + 1, Some(*byte))),
             b'"' | b'\'' | b'`' | b']' | b')' => {}
             b'i' if rest.get(at..at + 3) == Some(b"is ") && !sign => sign = true,
             b's' if sign && at > 0 && rest.get(at - 1..at + 2) == Some(b"is ") => {}
@@ -76,13 +166,51 @@ pub(crate) fn assignment(text: &[u8], end: usize, what: Assignment) -> Option<Fo
         }
         at += 1;
     }
-    if !sign {
+    sign.then_some((at, None))
+}
+
+/// How a value is quoted that follows its name without a sign: `--password value`, `PASSWORD 'value'`.
+fn unsigned(text: &[u8], end: usize, what: Assignment) -> Option<Option<u8>> {
+    let behind = |ahead: usize| text.get(end + ahead).copied().unwrap_or(0);
+    if what != Assignment::Password || behind(0) != b' ' {
         return None;
     }
-    let start = end + at;
-    let length = value_length(text.get(start..)?, quoted);
-    let value = text.get(start..start + length)?;
-    judged(value, what).map(|kind| (kind, start, start + length))
+    let quote = Some(behind(1)).filter(|byte| matches!(byte, b'"' | b'\''));
+    let is_option = || {
+        text.get(..end)
+            .is_some_and(|text| text.ends_with(b"--password"))
+    };
+    (quote.is_some() || is_option()).then_some(quote)
+}
+
+/// Where the value begins behind a name that is a value itself: `name: DB_PASSWORD` and `value: …` in the next line,
+/// `key="Token" value="…"`.
+fn value_of_pair(rest: &[u8]) -> Option<usize> {
+    const BETWEEN_BYTES_MAX: usize = 48;
+    let is_between = |byte: &&u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',');
+    let between = rest
+        .iter()
+        .take(BETWEEN_BYTES_MAX)
+        .take_while(is_between)
+        .count();
+    let behind = rest.get(between..)?.strip_prefix(b"value")?;
+    let quotes = behind
+        .iter()
+        .take_while(|byte| matches!(byte, b'"' | b'\''))
+        .count();
+    let sign = behind.get(quotes)?;
+    (between > 0 && matches!(sign, b':' | b'=')).then_some(between + b"value".len() + quotes + 1)
+}
+
+/// A value that nothing but a token can be: no word, no number, no hash.
+fn is_token(value: &[u8], what: Assignment) -> bool {
+    const BYTES_MIN: usize = 20;
+    let has = |class: fn(&u8) -> bool| value.iter().any(class);
+    what != Assignment::Password
+        && value.len() >= BYTES_MIN
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
 }
 
 fn value_length(rest: &[u8], quoted: Option<u8>) -> usize {
@@ -147,7 +275,9 @@ fn is_secret(value: &[u8]) -> bool {
 
 /// Values that are expressions, types or words about secrets.
 fn is_code(value: &[u8]) -> bool {
-    const STARTS: [&[u8]; 12] = [
+    const STARTS: [&[u8]; 14] = [
+        b"Read-Host",
+        b"Get-",
         b"self.",
         b"this.",
         b"req.",
@@ -166,6 +296,12 @@ fn is_code(value: &[u8]) -> bool {
         || word.contains(&b'(')
             && word.contains(&b')')
             && word.first().is_some_and(u8::is_ascii_lowercase)
+        || word.ends_with(b"(")
+        || word.contains(&b'_')
+            && word
+                .iter()
+                .all(|byte| byte.is_ascii_uppercase() || *byte == b'_')
+        || word.eq_ignore_ascii_case(b"password")
         || matches!(
             word,
             b"string" | b"String" | b"null" | b"None" | b"required" | b"Optional"

@@ -1,6 +1,6 @@
 //! Secrets inside of something that is known: addresses, headers, armour, signed tokens.
 
-use super::{Found, is_placeholder};
+use super::{Assignment, Found, is_placeholder};
 use crate::views;
 
 /// How a key in armour begins.
@@ -13,6 +13,10 @@ pub(crate) const ANCHORS: &[(&str, bool)] = &[
     ("eyJ", false),
     ("basic ", true),
     ("bearer ", true),
+    (" -u ", false),
+    (" --user ", false),
+    ("sshpass -p", false),
+    ("identified by ", true),
     ("-us", false),
     (":AA", false),
     ("Q~", false),
@@ -33,6 +37,11 @@ pub(crate) fn wrapped(text: &[u8], end: usize, anchor: &str) -> Option<Found> {
         "eyJ" => jwt(text, end.checked_sub(3)?),
         "basic " => basic(text, end),
         "bearer " => bearer(text, end),
+        " -u " | " --user " => user(text, end),
+        "sshpass -p" | "identified by " => {
+            let (start, length) = argument(text, end)?;
+            password(text, start, length)
+        }
         _ => super::dotted(text, end, anchor),
     }
 }
@@ -109,13 +118,7 @@ fn armour(text: &[u8], end: usize) -> Option<Found> {
     let body = body.get(..next.unwrap_or(body.len()))?;
     let close = memchr::memmem::find(body, b"-----END ");
     let (inside, after) = body.split_at_checked(close.unwrap_or(body.len()))?;
-    if inside
-        .iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .count()
-        < 32
-        || is_placeholder(inside)
-    {
+    if !is_key(inside) || is_placeholder(inside) {
         return None;
     }
     let tail = after
@@ -124,6 +127,58 @@ fn armour(text: &[u8], end: usize) -> Option<Found> {
         .map_or(after.len().min(9), |tail| tail + 14);
     let start = end - ARMOUR.len();
     Some(("PRIVATE_KEY", start, end + dashes + 5 + inside.len() + tail))
+}
+
+/// Whether what follows a header is a key, which begins with a long line, and not a text about such headers.
+fn is_key(body: &[u8]) -> bool {
+    const HEADERS_BYTES_MAX: usize = 160;
+    const LINE_BYTES_MIN: usize = 24;
+    let beginning = body
+        .get(..body.len().min(HEADERS_BYTES_MAX))
+        .unwrap_or_default();
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    // `sha256:9f…` is no line of a key.
+    let mut runs = beginning.split(|byte| !is_base64(byte) && *byte != b':');
+    runs.any(|run| run.len() >= LINE_BYTES_MIN && !run.contains(&b':'))
+}
+
+/// The password of `-u name:password` in a command of curl.
+fn user(text: &[u8], end: usize) -> Option<Found> {
+    const COMMAND_BYTES_MAX: usize = 256;
+    let before = text.get(end.saturating_sub(COMMAND_BYTES_MAX)..end)?;
+    let command = before.rsplit(|byte| *byte == b'\n').next()?;
+    memchr::memmem::find(command, b"curl ")?;
+    let (start, length) = argument(text, end)?;
+    let value = text.get(start..start + length)?;
+    let colon = memchr::memchr(b':', value)?;
+    password(text, start + colon + 1, length - colon - 1)
+}
+
+/// An argument of a command, without its quotes.
+fn argument(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = text.get(from..)?;
+    let spaces = rest.len() - rest.trim_ascii_start().len();
+    let quote = rest
+        .get(spaces)
+        .copied()
+        .filter(|byte| matches!(byte, b'"' | b'\''));
+    let start = from + spaces + usize::from(quote.is_some());
+    let ends = |byte: &u8| match quote {
+        Some(quote) => *byte == quote,
+        None => byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b';'),
+    };
+    let length = text
+        .get(start..)?
+        .iter()
+        .take(AUTHORITY_BYTES_MAX)
+        .take_while(|byte| !ends(byte) && **byte != 0)
+        .count();
+    Some((start, length))
+}
+
+fn password(text: &[u8], start: usize, length: usize) -> Option<Found> {
+    let value = text.get(start..start + length)?;
+    super::assigned_value(value, Assignment::Password).map(|kind| (kind, start, start + length))
 }
 
 fn jwt(text: &[u8], start: usize) -> Option<Found> {

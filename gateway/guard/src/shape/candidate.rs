@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::automaton::{Automaton, Ends, Grouping, Layout, State, Symbol};
 use super::{Group, is_separator};
+use crate::checks::dates;
 use crate::rules;
 
 /// Longest identifier without separators.
@@ -85,6 +86,15 @@ impl Candidate<'_> {
     /// Digits and separators only.
     pub(crate) fn is_digits(&self) -> bool {
         self.digits == self.length
+    }
+
+    /// Whether it is written as a day is, `2026-03-09`, as no identifier is.
+    pub(crate) fn is_day(&self) -> bool {
+        const BREAKS: u64 = 1 << 4 | 1 << 6;
+        self.length == 8
+            && self.breaks == BREAKS
+            && self.is_digits()
+            && dates::yyyymmdd(self.compact().bytes(), 0)
     }
 
     /// Whether it begins or ends with a word in lower case, which is then a word and no part of an identifier.

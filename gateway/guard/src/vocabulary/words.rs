@@ -1,7 +1,11 @@
 //! Words and phrases that name identifiers, and what stands around them.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::rules;
 use crate::secrets::is_in_placeholder;
@@ -16,29 +20,66 @@ pub(super) static WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
 pub(super) static RULES: LazyLock<Vec<u128>> =
     LazyLock::new(|| WORDS.iter().map(|word| word.rules).collect());
 
-/// Words of other scripts in the cases that they are written in.
-fn words() -> std::collections::BTreeMap<String, u128> {
-    let mut words = std::collections::BTreeMap::<String, u128>::new();
+/// All words, in the forms that they are written in.
+fn words() -> BTreeMap<String, u128> {
+    let mut words = BTreeMap::<String, u128>::new();
     for (number, rule) in rules::all().enumerate() {
         for text in rule.words {
-            let mut forms = vec![(*text).to_owned()];
-            if !text.is_ascii() {
-                let upper = text.to_uppercase();
-                let mut characters = text.chars();
-                let title: String = characters
-                    .next()
-                    .into_iter()
-                    .flat_map(char::to_uppercase)
-                    .chain(characters)
-                    .collect();
-                forms.extend([upper, title]);
-            }
-            for form in forms {
+            for form in forms(text) {
                 *words.entry(form).or_default() |= 1 << number;
             }
         }
     }
     words
+}
+
+/// Fewest letters of a word that is also met without its accents: fewer are too likely to be something else.
+const UNACCENTED_LETTERS_MIN: usize = 6;
+
+/// A word as tables have it, words of other scripts in each case, and names as fields have them: `fechaNacimiento`
+/// for `fecha de nacimiento`, `numeroNational` for `numéro national`.
+fn forms(text: &str) -> Vec<String> {
+    let mut forms = vec![text.to_owned()];
+    forms.extend(without_particles(text));
+    let unaccented = forms.iter().filter_map(|form| unaccented(form));
+    forms.extend(unaccented.collect::<Vec<_>>());
+    for form in forms.clone() {
+        if !form.is_ascii() {
+            let mut characters = form.chars();
+            let first = characters.next().into_iter().flat_map(char::to_uppercase);
+            forms.extend([form.to_uppercase(), first.chain(characters).collect()]);
+        }
+    }
+    forms
+}
+
+/// Words that names of fields leave out.
+const PARTICLES: [&str; 9] = ["of", "de", "del", "da", "do", "di", "du", "des", "la"];
+
+/// A phrase without its particles, where at least two other parts are left.
+fn without_particles(text: &str) -> Option<String> {
+    let parts = text.split(' ');
+    let parts = parts.map(|part| part.strip_prefix("d'").unwrap_or(part));
+    let kept: Vec<&str> = parts.filter(|part| !PARTICLES.contains(part)).collect();
+    let form = kept.join(" ");
+    (kept.len() > 1 && form != text).then_some(form)
+}
+
+/// A word of Latin letters without their accents.
+fn unaccented(text: &str) -> Option<String> {
+    let plain: String = text
+        .nfd()
+        .filter(|character| !is_combining_mark(*character))
+        .map(|letter| match letter {
+            'ø' => 'o',
+            'ł' => 'l',
+            'đ' => 'd',
+            'ı' => 'i',
+            other => other,
+        })
+        .collect();
+    let is_new = plain.is_ascii() && plain != text;
+    (is_new && plain.len() >= UNACCENTED_LETTERS_MIN).then_some(plain)
 }
 
 /// Longest word, in characters, behind which there may be no letter: a longer one may be declined.
@@ -97,24 +138,14 @@ impl Borders {
         let start = end - usize::from(self.core).min(end);
         let (before, behind) = (at(start.wrapping_sub(1)), at(end));
         let before_fits = if self.before == 0 {
-            !(self.latin && before.is_ascii_alphanumeric())
+            !self.latin || begins(before, at(start))
         } else {
-            let part = if is_separator(before) {
-                at(start.wrapping_sub(2))
-            } else {
-                before
-            };
-            part.to_ascii_lowercase() == self.before
+            at(behind_part(start, at).wrapping_sub(1)).to_ascii_lowercase() == self.before
         };
         let behind_fits = if self.behind == 0 {
-            !(self.short && behind.is_ascii_alphabetic())
+            !self.short || ends(at(end.wrapping_sub(1)), behind)
         } else {
-            let part = if is_separator(behind) {
-                at(end + 1)
-            } else {
-                behind
-            };
-            part.to_ascii_lowercase() == self.behind
+            at(before_part(end, at)).to_ascii_lowercase() == self.behind
         };
         before_fits && behind_fits
     }
@@ -164,22 +195,26 @@ impl Word {
     /// As [`Borders::end`], of a word that has other parts.
     fn around(&self, buffer: &[u8], start: usize, end: usize) -> Option<usize> {
         let word = self.text.as_bytes();
-        let mut before = buffer.get(..start)?.iter().rev().copied().peekable();
+        let at = |place: usize| buffer.get(place).copied().unwrap_or(0);
+        let mut start = start;
         for byte in word.get(..self.core.start)?.iter().rev() {
+            let before = start.checked_sub(1)?;
             if *byte == b' ' {
-                before.next_if(|found| is_separator(*found));
+                start = behind_part(start, at);
+            } else if at(before).eq_ignore_ascii_case(byte) {
+                start = before;
             } else {
-                before.next_if(|found| found.eq_ignore_ascii_case(byte))?;
+                return None;
             }
         }
-        if self.borders.latin && before.next()?.is_ascii_alphanumeric() {
+        if self.borders.latin && !begins(at(start.checked_sub(1)?), at(start)) {
             return None;
         }
         let mut end = end;
         for byte in word.get(self.core.end..)? {
             let found = *buffer.get(end)?;
             if *byte == b' ' {
-                end += usize::from(is_separator(found));
+                end = before_part(end, at);
             } else if found.eq_ignore_ascii_case(byte) {
                 end += 1;
             } else {
@@ -189,8 +224,18 @@ impl Word {
         if !self.borders.short {
             return Some(end);
         }
-        (!buffer.get(end)?.is_ascii_alphabetic()).then_some(end + 1)
+        ends(at(end - 1), *buffer.get(end)?).then_some(end + 1)
     }
+}
+
+/// Whether a word may begin with `first`: behind no letter and no digit, or with a hump as in `customerSsn`.
+fn begins(before: u8, first: u8) -> bool {
+    !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && first.is_ascii_uppercase()
+}
+
+/// Whether a short word may end with `last`: before no letter, or before a hump as in `vinNumber`.
+fn ends(last: u8, behind: u8) -> bool {
+    !behind.is_ascii_alphabetic() || last.is_ascii_lowercase() && behind.is_ascii_uppercase()
 }
 
 /// Fewest letters of a core, where the word has as many.
@@ -216,8 +261,27 @@ fn core(text: &str) -> Range<usize> {
         .unwrap_or(0..text.len())
 }
 
-/// What may stand for a space: nothing, or one of these.
-const BETWEEN: [&str; 6] = ["", " ", "_", ".", ":", "-"];
+/// What may stand for a space: nothing, one of these, or a point and a space as in `No. KP`.
+const BETWEEN: [&str; 7] = ["", " ", "_", ".", ":", "-", ". "];
+
+/// Where the part before `start` ends.
+fn behind_part(start: usize, at: impl Fn(usize) -> u8) -> usize {
+    let before = |bytes: usize| at(start.wrapping_sub(bytes));
+    match (is_separator(before(1)), before(1), before(2)) {
+        (true, b' ', b'.') => start.saturating_sub(2),
+        (true, ..) => start.saturating_sub(1),
+        (false, ..) => start,
+    }
+}
+
+/// Where the part behind `end` begins.
+fn before_part(end: usize, at: impl Fn(usize) -> u8) -> usize {
+    match (is_separator(at(end)), at(end), at(end + 1)) {
+        (true, b'.', b' ') => end + 2,
+        (true, ..) => end + 1,
+        (false, ..) => end,
+    }
+}
 
 /// What may stand for a space.
 fn is_separator(byte: u8) -> bool {
@@ -235,6 +299,8 @@ mod tests {
             ("tax id", "\0my Tax_ID: 5\0", Some(11)),
             ("tax id", "\0taxid\0", Some(7)),
             ("tax id", "\0tax  id\0", None),
+            ("no kp", "\0No. KP 1\0", Some(8)),
+            ("social security no", "\0social. security. no\0", Some(21)),
             ("tax id", "\0syntax id\0", None),
             ("tax id", "\0tax idea\0", None),
             ("passport", "\0passports\0", Some(9)),
@@ -243,6 +309,11 @@ mod tests {
             ("身份证", "\0你的身份证号\0", Some(16)),
             ("phone", "\0phone\0", Some(7)),
             ("phone", "\0phones\0", None),
+            ("ssn", "\0customerSsn:\0", Some(13)),
+            ("vin", "\0vinNumber\0", Some(5)),
+            ("vin", "\0VINNUMBER\0", None),
+            ("nhs no", "\0patientNhsNo\0", Some(14)),
+            ("sin", "\0usinG\0", None),
             ("phone", "\0iphone\0", None),
             ("phone", "\0[phone]\0", Some(8)),
             ("phone", "\0[PHONE \0", Some(8)),
@@ -265,6 +336,33 @@ mod tests {
                 borders.end(text.as_bytes(), core, || Some(&word))
             });
             assert_eq!(met, end, "{} {text}", word.text);
+        }
+    }
+
+    #[test]
+    fn a_word_is_met_as_fields_have_it() {
+        for (text, expected) in [
+            (
+                "fecha de nacimiento",
+                &["fecha de nacimiento", "fecha nacimiento"][..],
+            ),
+            (
+                "rodné číslo",
+                &["rodné číslo", "rodne cislo", "RODNÉ ČÍSLO", "Rodné číslo"],
+            ),
+            ("né le", &["né le", "NÉ LE", "Né le"]),
+            (
+                "fødselsnummer",
+                &[
+                    "fødselsnummer",
+                    "fodselsnummer",
+                    "FØDSELSNUMMER",
+                    "Fødselsnummer",
+                ],
+            ),
+            ("of birth", &["of birth"]),
+        ] {
+            assert_eq!(forms(text), expected);
         }
     }
 

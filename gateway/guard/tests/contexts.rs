@@ -1,0 +1,205 @@
+//! What names a value: fields as programs spell them, columns of tables, labels beside values. And what looks the same
+//! and names nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails says so by panicking"
+)]
+
+use std::sync::LazyLock;
+
+use gantry_guard::{Limits, Scanner, Wanted, What};
+use serde_json::{Value, json};
+
+static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
+    let wanted = Wanted {
+        hidden: false,
+        injection: false,
+        ..Wanted::default()
+    };
+    Scanner::compile(&[], Limits::default(), wanted).unwrap()
+});
+
+/// What is found in a message: kind and value.
+fn found(content: &Value) -> Vec<(String, String)> {
+    let message = json!({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": content}});
+    let message = message.to_string();
+    let scan = SCANNER.scan(message.as_bytes()).unwrap();
+    let one = |finding: &gantry_guard::Finding| {
+        let What::Kind(kind) = finding.what else {
+            panic!("there are no own patterns");
+        };
+        let value = String::from_utf8_lossy(scan.value(finding)).into_owned();
+        (kind.name().to_owned(), value)
+    };
+    scan.findings.iter().map(one).collect()
+}
+
+fn kinds(content: &Value) -> Vec<String> {
+    found(content).into_iter().map(|(kind, _)| kind).collect()
+}
+
+/// Made of parts, so that no scanner takes this file for a leak.
+fn password() -> String {
+    ["Pepper", "Orchid", "43!in"].concat()
+}
+
+fn key() -> String {
+    ["9f8Kq2LmZ", "x7Tn4RvB1c", "Yw6Dp3Hs"].concat()
+}
+
+#[test]
+fn fields_are_named_as_programs_spell_them() {
+    for (name, value, kind) in [
+        ("customerSsn", "536-90-4399", "US_SSN"),
+        ("vinNumber", "1HGBH41JXMN109186", "VIN"),
+        ("nhsNo", "943 476 5919", "UK_NHS"),
+        ("deviceImei", "490154203237518", "IMEI"),
+        ("fechaNacimiento", "1978-01-29", "DATE_OF_BIRTH"),
+        ("rodneCislo", "736028/5163", "CZ_RC"),
+        ("numeroAssuranceSociale", "130 692 544", "CA_SIN"),
+    ] {
+        assert_eq!(kinds(&json!({name: value})), [kind], "{name}");
+        let text = json!({name: value, "note": "ok"}).to_string();
+        assert_eq!(kinds(&json!([text])), [kind], "{name} in a text");
+    }
+    assert_eq!(kinds(&json!(["No. KP 800101-14-5679"])), ["MY_NRIC"]);
+    // A run of a program is no RUN, and a day no number.
+    let run = json!({"runId": "a7a66d59-7cdf-476d", "startedAt": "2025-06-07 03:21:02"});
+    assert_eq!(kinds(&json!([run.to_string()])), [""; 0]);
+}
+
+#[test]
+fn labels_name_the_values_beside_them() {
+    for text in [
+        r#"{"label": "NHS number", "value": "943 476 5919"}"#,
+        "{\n  \"field\": \"NHS number\",\n  \"answer\": \"943 476 5919\"\n}",
+        r#"{"nhsNo": {"value": "943 476 5919", "verified": true}}"#,
+        r"{'question': 'NHS number', 'value': '943 476 5919'}",
+    ] {
+        assert_eq!(kinds(&json!([text])), ["UK_NHS"], "{text}");
+    }
+    let other = r#"{"label": "NHS number", "order_ref": "943 476 5919"}"#;
+    assert_eq!(kinds(&json!([other])), [""; 0]);
+}
+
+#[test]
+fn headers_name_their_columns() {
+    let cell = "943 476 5919";
+    for text in [
+        format!(
+            " Order    |  NHS number  \n----------+--------------\n CJK-0515 | {cell} \n(1 row)"
+        ),
+        format!(
+            "+----+--------------+\n| id | NHS number   |\n+----+--------------+\n|  7 | {cell} |"
+        ),
+        format!("| id | NHS number |\n|---|---|\n| 7 | {cell} |"),
+        format!(
+            "<table><tr><th>id</th><th>NHS number</th></tr><tr><td>7</td><td>{cell}</td></tr></table>"
+        ),
+        format!("INSERT INTO t (id, nhs_number) VALUES\n(7, '{cell}'),\n(8, '{cell}')"),
+    ] {
+        let found = kinds(&json!([text]));
+        assert!(
+            !found.is_empty() && found.iter().all(|kind| kind == "UK_NHS"),
+            "{text}: {found:?}"
+        );
+    }
+    let beside = format!(
+        "<table><tr><th>NHS number</th><th>id</th></tr><tr><td>7</td><td>{cell}</td></tr></table>"
+    );
+    assert_eq!(kinds(&json!([beside])), [""; 0]);
+}
+
+#[test]
+fn secrets_are_found_where_their_names_are() {
+    let (password, key) = (password(), key());
+    for (text, secret) in [
+        (
+            format!("| host | user | password |\n|---|---|---|\n| nas | backup | {password} |"),
+            &password,
+        ),
+        (
+            format!("name;aws_secret\nmain;x\n\nlogin,password\njo,{password}\n"),
+            &password,
+        ),
+        (
+            format!("INSERT INTO t (id, api_key, at) VALUES (4, '{key}', '2026-02-07');"),
+            &key,
+        ),
+        (
+            format!(
+                "<tr><th>user</th><th>Password</th></tr><tr><td>jo</td><td>{password}</td></tr>"
+            ),
+            &password,
+        ),
+        (
+            format!("- name: REDIS_PASSWORD\n  value: \"{password}\"\n- name: LEVEL"),
+            &password,
+        ),
+        (format!("<add key=\"AccessToken\" value=\"{key}\" />"), &key),
+        (
+            format!("curl -u deploy:{password} https://nexus.test/"),
+            &password,
+        ),
+        (format!("sshpass -p {password} ssh host"), &password),
+        (
+            format!("ALTER USER report WITH PASSWORD '{password}';"),
+            &password,
+        ),
+        (
+            format!("CREATE USER jo IDENTIFIED BY '{password}'"),
+            &password,
+        ),
+        (format!("tool --password {password} --verbose"), &password),
+        (format!("the customer sent api_key {key} again"), &key),
+        (format!("api_key \u{2192} {key}"), &key),
+        (format!("accountPassword={password}"), &password),
+    ] {
+        let found: Vec<String> = found(&json!([text]))
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect();
+        assert_eq!(found, std::slice::from_ref(secret), "{text}");
+    }
+    assert_eq!(
+        kinds(&json!({"api_key": {"type": "string", "default": key}})),
+        ["GENERIC_SECRET"]
+    );
+}
+
+#[test]
+fn what_is_said_of_a_secret_is_none() {
+    let key = key();
+    for text in [
+        format!("{{\"items\":[],\"nextPageToken\":\"{key}\"}}"),
+        "client = Client(token=token, password=DB_PASSWORD)".to_owned(),
+        "password = getpass.getpass(\"Password: \")".to_owned(),
+        "$password = Read-Host -AsSecureString \"Password\"".to_owned(),
+        "DB_PASSWORD_FILE=/run/secrets/db_password".to_owned(),
+        "mongodb+srv://<username>:<password>@cluster0.mongodb.test/main".to_owned(),
+        "\"password_changed_at\": \"2026-03-12T16:21:07Z\"".to_owned(),
+        "<label for=\"password\">Password</label>".to_owned(),
+        "| user | password |\n|---|---|\n| jo | Not set |\n| al | Strong |".to_owned(),
+        "user,password_policy\njo,Min12Chars\n".to_owned(),
+        "Look for `-----BEGIN RSA PRIVATE KEY-----`, and refuse the push.\n\ndigest: sha256:3713904c82c2f00dc87dceedaf74cbc1".to_owned(),
+    ] {
+        assert_eq!(kinds(&json!([text])), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn latencies_are_no_places_and_lines_of_a_diff_no_numbers() {
+    for text in [
+        "{\"bench\":\"kv-get\",\"p50_lat\":0.95486,\"p99_lat\":4.05125}",
+        "lat (usec): min=32.6994, max=49.8461, avg=33.6534",
+        "-  x = 1;\n+4915123\n 3 files changed, 78 insertions(+)",
+    ] {
+        assert_eq!(kinds(&json!([text])), [""; 0], "{text}");
+    }
+    let place = "{\"lat\": 48.85341, \"lon\": 2.34880}";
+    assert_eq!(kinds(&json!([place])), ["GEO_COORDINATES"; 2]);
+    // Over a line's end a number goes on where the next line begins.
+    assert_eq!(kinds(&json!(["mobile +34 647 152\n917 now"])), ["PHONE"]);
+}
