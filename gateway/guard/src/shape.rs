@@ -197,7 +197,8 @@ fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
             return start;
         }
         groups.push(group);
-        let separator = text.get(end).copied().is_some_and(is_separator);
+        let line = text.get(end..end + 2) == Some(b"\r\n");
+        let separator = line || text.get(end).copied().is_some_and(is_separator);
         if groups.length >= GROUPS_MAX {
             // The next chain begins inside of this one, so that nothing lies across.
             return groups
@@ -223,7 +224,7 @@ fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
         if !separator {
             return end;
         }
-        start = end + 1;
+        start = end + 1 + usize::from(line);
     }
 }
 

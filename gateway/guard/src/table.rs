@@ -194,9 +194,22 @@ impl Tables {
         while place >= self.end && self.looked < text.len() {
             self.next_table(text);
         }
+        // A header is a name; what stands in a line of code is more.
+        let is_name = |(start, end): Cell| {
+            let cell = bare(text, (start, end)).and_then(|(start, end)| text.get(start..end));
+            let is = |byte: &u8| {
+                byte.is_ascii_alphanumeric() || b" _-.".contains(byte) || !byte.is_ascii()
+            };
+            cell.is_some_and(|cell| cell.iter().all(is))
+        };
         let of = |cells: &[Cell]| {
             let holds = |(start, end): &Cell| (*start..=*end).contains(&place);
-            cells.iter().position(holds)
+            let column = cells.iter().position(holds)?;
+            cells
+                .get(column)
+                .copied()
+                .filter(|cell| is_name(*cell))
+                .map(|_| column)
         };
         let mut row = |cells: &[Cell], column: usize| {
             let cell = cells.get(column).and_then(|cell| bare(text, *cell));

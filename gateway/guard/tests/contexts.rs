@@ -155,6 +155,7 @@ fn secrets_are_found_where_their_names_are() {
         (format!("tool --password {password} --verbose"), &password),
         (format!("the customer sent api_key {key} again"), &key),
         (format!("api_key \u{2192} {key}"), &key),
+        (format!("| api_key | {key} |"), &key),
         (format!("accountPassword={password}"), &password),
     ] {
         let found: Vec<String> = found(&json!([text]))
@@ -201,5 +202,8 @@ fn latencies_are_no_places_and_lines_of_a_diff_no_numbers() {
     let place = "{\"lat\": 48.85341, \"lon\": 2.34880}";
     assert_eq!(kinds(&json!([place])), ["GEO_COORDINATES"; 2]);
     // Over a line's end a number goes on where the next line begins.
-    assert_eq!(kinds(&json!(["mobile +34 647 152\n917 now"])), ["PHONE"]);
+    for end in ["\n", "\r\n"] {
+        let text = format!("mobile +34 647 152{end}917, card 4111 1111{end}1111 1111");
+        assert_eq!(kinds(&json!([text])), ["PHONE", "CREDIT_CARD"]);
+    }
 }

@@ -283,6 +283,7 @@ fn run(text: &[u8], from: usize) -> Run {
             b')' if open => open = false,
             b' ' | b'-' | b'.' | b'/' => {}
             // What is split goes on where the next line begins.
+            b'\r' if at(text, place + 1) == b'\n' => {}
             b'\n' if at(text, place + 1).is_ascii_digit() => {}
             b'_' if run.length > 0 => run.end_at(place),
             _ => return run,

@@ -191,7 +191,7 @@ fn judged(
             best = Some((number, score));
         }
     });
-    best.filter(|_| !candidate.is_day())
+    best.filter(|_| !candidate.has_day())
 }
 
 /// Whether the word before says that a number is given out by a shop, a carrier or a tracker.

@@ -25,7 +25,24 @@ pub(crate) const KEYWORDS: &[(&str, Assignment)] = &[
     ("contraseña", Assignment::Password),
     ("mot de passe", Assignment::Password),
     ("pwd", Assignment::Password),
+    ("\"pass\"", Assignment::Password),
+    ("wachtwoord", Assignment::Password),
+    ("lösenord", Assignment::Password),
+    ("adgangskode", Assignment::Password),
+    ("passord", Assignment::Password),
+    ("salasana", Assignment::Password),
+    ("hasło", Assignment::Password),
+    ("heslo", Assignment::Password),
+    ("jelszó", Assignment::Password),
+    ("parola", Assignment::Password),
+    ("senha", Assignment::Password),
+    ("şifre", Assignment::Password),
+    ("пароль", Assignment::Password),
+    ("Пароль", Assignment::Password),
     ("密码", Assignment::Password),
+    ("密碼", Assignment::Password),
+    ("パスワード", Assignment::Password),
+    ("비밀번호", Assignment::Password),
     ("secret", Assignment::Secret),
     ("token", Assignment::Secret),
     ("api_key", Assignment::Secret),
@@ -68,7 +85,7 @@ pub(crate) fn name(text: &[u8], end: usize) -> &[u8] {
 
 /// Parts of names that a secret's name has where its value is something else: a part of a protocol or a schema, or what
 /// is known of a secret.
-const OTHER_PARTS: [&[u8]; 25] = [
+const OTHER_PARTS: [&[u8]; 35] = [
     b"page",
     b"next",
     b"cursor",
@@ -93,6 +110,16 @@ const OTHER_PARTS: [&[u8]; 25] = [
     b"created",
     b"rotated",
     b"length",
+    b"id",
+    b"hashed",
+    b"digest",
+    b"md5",
+    b"sha1",
+    b"sha256",
+    b"checksum",
+    b"fingerprint",
+    b"js",
+    b"ts",
     b"strength",
 ];
 
@@ -147,7 +174,7 @@ fn sign(text: &[u8], end: usize, behind: usize, what: Assignment) -> Option<(usi
     }
     let rest = text.get(end..)?;
     let pair = value_of_pair(rest.get(behind..)?);
-    let (mut at, mut sign) = (behind + pair.unwrap_or(0), pair.is_some());
+    let (mut at, mut sign) = (behind + pair.unwrap_or(0), false);
     let first = at;
     while let Some(byte) = rest.get(at).filter(|_| at < first + NAME_BYTES_MAX) {
         match byte {
@@ -157,6 +184,8 @@ fn sign(text: &[u8], end: usize, behind: usize, what: Assignment) -> Option<(usi
                 sign = true;
                 at += 2;
             }
+            // The next cell of a row; a password's may say anything else of it.
+            b'|' if what != Assignment::Password => sign = true,
             b' ' | b'\t' => {}
             b'"' | b'\'' | b'`' if sign => return Some((at + 1, Some(*byte))),
             b'"' | b'\'' | b'`' | b']' | b')' => {}
@@ -169,37 +198,35 @@ fn sign(text: &[u8], end: usize, behind: usize, what: Assignment) -> Option<(usi
     sign.then_some((at, None))
 }
 
-/// How a value is quoted that follows its name without a sign: `--password value`, `PASSWORD 'value'`.
+/// Bytes of a password's name and of the login before it.
+const LOGIN_BYTES_MAX: usize = 80;
+
+/// How a value is quoted that follows its name without a sign: `--password value`, `login name password value`,
+/// `PASSWORD 'value'`.
 fn unsigned(text: &[u8], end: usize, what: Assignment) -> Option<Option<u8>> {
     let behind = |ahead: usize| text.get(end + ahead).copied().unwrap_or(0);
-    if what != Assignment::Password || behind(0) != b' ' {
+    if !matches!(behind(0), b' ' | b'\t') {
         return None;
     }
     let quote = Some(behind(1)).filter(|byte| matches!(byte, b'"' | b'\''));
-    let is_option = || {
-        text.get(..end)
-            .is_some_and(|text| text.ends_with(b"--password"))
-    };
-    (quote.is_some() || is_option()).then_some(quote)
+    let from = end.saturating_sub(LOGIN_BYTES_MAX);
+    let named = text.get(from..end).unwrap_or_default();
+    let is_option =
+        || named.ends_with(b"--password") || memchr::memmem::find(named, b"login ").is_some();
+    (quote.is_some() || what == Assignment::Password && is_option()).then_some(quote)
 }
 
-/// Where the value begins behind a name that is a value itself: `name: DB_PASSWORD` and `value: …` in the next line,
-/// `key="Token" value="…"`.
+/// Where the sign stands of a value whose name is a value itself, or is of its container: `name: DB_PASSWORD` and
+/// `value: …` in the next line, `key="Token" value="…"`, `"secret": {"value": "…"}`.
 fn value_of_pair(rest: &[u8]) -> Option<usize> {
     const BETWEEN_BYTES_MAX: usize = 48;
-    let is_between = |byte: &&u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',');
-    let between = rest
-        .iter()
-        .take(BETWEEN_BYTES_MAX)
-        .take_while(is_between)
-        .count();
+    let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b"\"',:{".contains(byte);
+    let between = rest.iter().take(BETWEEN_BYTES_MAX);
+    let between = between.take_while(is_between).count();
     let behind = rest.get(between..)?.strip_prefix(b"value")?;
-    let quotes = behind
-        .iter()
-        .take_while(|byte| matches!(byte, b'"' | b'\''))
-        .count();
-    let sign = behind.get(quotes)?;
-    (between > 0 && matches!(sign, b':' | b'=')).then_some(between + b"value".len() + quotes + 1)
+    let quote = usize::from(matches!(behind.first(), Some(b'"' | b'\'')));
+    let sign = behind.get(quote..)?.trim_ascii_start().first()?;
+    (between > 0 && matches!(sign, b':' | b'=')).then_some(between + b"value".len() + quote)
 }
 
 /// A value that nothing but a token can be: no word, no number, no hash.
@@ -250,10 +277,20 @@ fn is_aws_secret(value: &[u8]) -> bool {
     value.len() == 40 && value.iter().all(base64) && entropy(value) > 3.5
 }
 
+/// Whether a value has a digit, or a sign inside of it, as what is nobody's word has: a label and a type have neither.
 fn is_password(value: &[u8]) -> bool {
-    let spaces = value.iter().filter(|byte| **byte == b' ').count();
-    let part = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b' ' | b'_' | b'-' | b'.');
-    value.len() <= 128 && spaces < 2 && !value.iter().all(part)
+    let word = value.trim_ascii_end();
+    let word = word
+        .strip_suffix(b"!")
+        .or(word.strip_suffix(b"?"))
+        .unwrap_or(word);
+    let is_of_names = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b'\'' | b'/' | b'[' | b']');
+    let is_sign = |byte: &u8| byte.is_ascii_punctuation() && !is_of_names(byte);
+    let (digit, sign) = (
+        word.iter().any(u8::is_ascii_digit),
+        word.iter().any(is_sign),
+    );
+    value.len() <= 128 && !word.contains(&b' ') && (digit || sign && word.is_ascii())
 }
 
 fn is_secret(value: &[u8]) -> bool {
@@ -297,6 +334,8 @@ fn is_code(value: &[u8]) -> bool {
             && word.contains(&b')')
             && word.first().is_some_and(u8::is_ascii_lowercase)
         || word.ends_with(b"(")
+        || word.starts_with(b"ENC[")
+        || memchr::memmem::find(word, b"://").is_some()
         || word.contains(&b'_')
             && word
                 .iter()

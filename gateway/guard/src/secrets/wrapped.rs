@@ -17,6 +17,9 @@ pub(crate) const ANCHORS: &[(&str, bool)] = &[
     (" --user ", false),
     ("sshpass -p", false),
     ("identified by ", true),
+    ("requirepass ", false),
+    ("\"auth\"", false),
+    (":5432:", false),
     ("-us", false),
     (":AA", false),
     ("Q~", false),
@@ -38,7 +41,12 @@ pub(crate) fn wrapped(text: &[u8], end: usize, anchor: &str) -> Option<Found> {
         "basic " => basic(text, end),
         "bearer " => bearer(text, end),
         " -u " | " --user " => user(text, end),
-        "sshpass -p" | "identified by " => {
+        "\"auth\"" => {
+            let value = text.get(end..)?.strip_prefix(b":")?.trim_ascii_start();
+            basic(text, text.len() - value.strip_prefix(b"\"")?.len())
+        }
+        ":5432:" => pgpass(text, end),
+        "sshpass -p" | "identified by " | "requirepass " => {
             let (start, length) = argument(text, end)?;
             password(text, start, length)
         }
@@ -78,7 +86,9 @@ fn address(text: &[u8], end: usize) -> Option<Found> {
     let password = authority.get(colon + 1..host)?;
     if password.len() < 3
         || is_placeholder(password)
-        || matches!(password, b"password" | b"pass" | b"pwd" | b"secret")
+        || [&b"password"[..], b"pass", b"pwd", b"secret"]
+            .iter()
+            .any(|name| password.eq_ignore_ascii_case(name))
     {
         return None;
     }
@@ -152,6 +162,18 @@ fn user(text: &[u8], end: usize) -> Option<Found> {
     let value = text.get(start..start + length)?;
     let colon = memchr::memchr(b':', value)?;
     password(text, start + colon + 1, length - colon - 1)
+}
+
+/// The last field of `host:port:database:name:password`.
+fn pgpass(text: &[u8], end: usize) -> Option<Found> {
+    const FIELDS_BYTES_MAX: usize = 256;
+    let rest = text.get(end..)?;
+    let line = rest.get(..rest.len().min(FIELDS_BYTES_MAX))?;
+    let line = line.split(|byte| byte.is_ascii_whitespace()).next()?;
+    let mut fields = line.split(|byte| *byte == b':');
+    let before = fields.next()?.len() + 1 + fields.next()?.len() + 1;
+    let value = line.get(before..)?;
+    password(text, end + before, value.len())
 }
 
 /// An argument of a command, without its quotes.

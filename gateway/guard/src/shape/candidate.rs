@@ -88,19 +88,28 @@ impl Candidate<'_> {
         self.digits == self.length
     }
 
-    /// Whether it is written as a day is, `2026-03-09`, as no identifier is.
-    pub(crate) fn is_day(&self) -> bool {
-        const BREAKS: u64 = 1 << 4 | 1 << 6;
-        self.length == 8
-            && self.breaks == BREAKS
-            && self.is_digits()
-            && dates::yyyymmdd(self.compact().bytes(), 0)
+    /// Whether a day is in it as days are written, `2026-03-09`, and as no identifier is grouped.
+    pub(crate) fn has_day(&self) -> bool {
+        const GROUPS: u64 = 1 << 4 | 1 << 6;
+        const DIGITS: usize = 8;
+        let (begins, ends) = (self.breaks | 1, self.breaks | 1 << self.length);
+        let days = 0..(self.length + 1).saturating_sub(DIGITS);
+        self.is_digits()
+            && days.into_iter().any(|at| {
+                begins >> at & 1 == 1
+                    && self.breaks >> at & 0xfe == GROUPS
+                    && ends >> (at + DIGITS) & 1 == 1
+                    && dates::yyyymmdd(self.compact().bytes(), at)
+            })
     }
 
-    /// Whether it begins or ends with a word in lower case, which is then a word and no part of an identifier.
+    /// Whether it begins or ends with a word as sentences have them, which is then no part of an identifier.
     pub(crate) fn has_words(&self) -> bool {
         let text = self.text.get(self.start..self.end).unwrap_or_default();
-        let word = |group: &[u8]| group.len() > 1 && group.iter().all(u8::is_ascii_lowercase);
+        let word = |group: &[u8]| {
+            group.iter().all(u8::is_ascii_alphabetic)
+                && group.iter().skip(1).any(u8::is_ascii_lowercase)
+        };
         let mut groups = text.split(|byte| is_separator(*byte));
         groups.clone().count() > 1
             && (groups.next().is_some_and(word) || groups.next_back().is_some_and(word))
