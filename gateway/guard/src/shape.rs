@@ -51,9 +51,9 @@ struct Has {
 }
 
 impl Has {
-    /// Enough for an identifier.
-    fn enough(self) -> bool {
-        self.digits >= DIGITS_MIN && self.characters >= LENGTH_MIN
+    /// Enough for an identifier of one of the rules that are `named`.
+    fn enough(self, named: u128) -> bool {
+        self.digits >= digits_min(named) && self.characters >= LENGTH_MIN
     }
 }
 
@@ -91,11 +91,13 @@ pub(crate) struct Chains<'a> {
     chain: Chain<'a>,
     /// The text's length.
     end: usize,
+    /// The rules that words of the text and its keys name.
+    named: u128,
 }
 
 impl<'a> Chains<'a> {
-    /// Of the first `end` bytes of `text`; behind them is NUL, or nothing.
-    pub(crate) fn new(text: &'a [u8], end: usize) -> Self {
+    /// Of the first `end` bytes of `text`; behind them is NUL, or nothing. Words name the rules in `named`.
+    pub(crate) fn new(text: &'a [u8], end: usize, named: u128) -> Self {
         let chain = Chain {
             text,
             groups: [Group::default(); GROUPS_MAX + 1],
@@ -104,7 +106,7 @@ impl<'a> Chains<'a> {
             singles: 0,
             next: 0,
         };
-        Self { chain, end }
+        Self { chain, end, named }
     }
 
     pub(crate) fn next(&mut self) -> Option<&Chain<'a>> {
@@ -114,7 +116,7 @@ impl<'a> Chains<'a> {
             let first = backwards(chain.text, digit, chain.next);
             chain.clear();
             chain.next = forwards(chain.text, first, chain).max(digit + 1);
-            if chain.has.enough() && !is_uuid(chain.groups()) {
+            if chain.has.enough(self.named) && !is_uuid(chain.groups()) {
                 return Some(&self.chain);
             }
         }
@@ -232,8 +234,12 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.' | b'/' | b'_' | b'\n')
 }
 
-/// Fewest digits of an identifier, and its fewest characters.
-const DIGITS_MIN: usize = 4;
+/// Fewest digits of an identifier: what has no more among its letters needs a word.
+fn digits_min(named: u128) -> usize {
+    if named == 0 { 4 } else { 3 }
+}
+
+/// Fewest characters of an identifier.
 const LENGTH_MIN: usize = 7;
 
 fn is_uuid(groups: &[Group]) -> bool {
@@ -264,7 +270,7 @@ impl<'a> Chain<'a> {
         for (first, group) in groups.iter().enumerate() {
             let rest = groups.get(first..).unwrap_or_default();
             // What begins further on is of the next chain.
-            if group.start >= self.next || !has.enough() {
+            if group.start >= self.next || !has.enough(named) {
                 break;
             }
             has.digits -= group.digits;
@@ -298,7 +304,7 @@ impl<'a> Chain<'a> {
             if !candidate.extend(group, named) {
                 break;
             }
-            if candidate.digits < DIGITS_MIN
+            if candidate.digits < digits_min(named)
                 || candidate.length < LENGTH_MIN
                 || candidate.digits * 4 < candidate.length
                 || whole_only && is_single(next)

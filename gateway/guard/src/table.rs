@@ -1,5 +1,6 @@
-//! Columns: which header a cell stands under, in CSV, in tables of text, in SQL and in HTML.
+//! Columns: which header a cell stands under, in CSV, in tables of text, in SQL, in HTML and aligned with spaces.
 
+mod aligned;
 mod html;
 mod sql;
 
@@ -25,6 +26,8 @@ pub(crate) struct Tables {
     columns: Option<Vec<Cell>>,
     /// Of HTML.
     heads: Option<Vec<Cell>>,
+    /// Whether there may be columns that spaces align.
+    aligned: Option<bool>,
     row: Row,
 }
 
@@ -83,7 +86,11 @@ impl Tables {
         }
         if place < self.start || place >= self.end {
             return sql::header(self.columns(text), text, place)
-                .or_else(|| html::header(self.heads(text), text, place));
+                .or_else(|| html::header(self.heads(text), text, place))
+                .or_else(|| {
+                    self.is_aligned(text)
+                        .then(|| aligned::header(text, place))?
+                });
         }
         let line = line_start(text, place);
         if line == self.start {
@@ -102,7 +109,12 @@ impl Tables {
             Some((_, end)) if from >= self.start && to <= self.end => Reach::Line(self.start, end),
             // It reaches into a table, or out of one.
             Some(_) if from < self.end && to > self.start => Reach::Any,
-            _ if self.columns(text).is_empty() && self.heads(text).is_empty() => Reach::None,
+            _ if self.columns(text).is_empty()
+                && self.heads(text).is_empty()
+                && !self.is_aligned(text) =>
+            {
+                Reach::None
+            }
             _ => Reach::Any,
         }
     }
@@ -175,6 +187,10 @@ impl Tables {
     fn columns(&mut self, text: &[u8]) -> &[Cell] {
         self.columns
             .get_or_insert_with(|| sql::columns(text).unwrap_or_default())
+    }
+
+    fn is_aligned(&mut self, text: &[u8]) -> bool {
+        *self.aligned.get_or_insert_with(|| aligned::may_be_in(text))
     }
 
     /// The headers of a table in HTML.

@@ -1,6 +1,7 @@
 //! Everything that the engine looks for, compiled once for a policy: words that give context, prefixes of secrets,
 //! phrases, and an operator's own patterns.
 
+mod forms;
 mod words;
 
 use crate::database::{Database, DatabaseError, Match, PassError, Pattern};

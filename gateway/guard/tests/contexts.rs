@@ -98,6 +98,9 @@ fn headers_name_their_columns() {
         format!(
             "<table><tr><th>id</th><th>NHS number</th></tr><tr><td>7</td><td>{cell}</td></tr></table>"
         ),
+        format!(
+            "NAME           NHS NUMBER       STATUS\n======================================\nJO ZELLER      {cell}     OPEN\nAN PAPADAKIS   {cell}     DONE\n"
+        ),
         format!("INSERT INTO t (id, nhs_number) VALUES\n(7, '{cell}'),\n(8, '{cell}')"),
     ] {
         let found = kinds(&json!([text]));
@@ -157,6 +160,29 @@ fn secrets_are_found_where_their_names_are() {
         (format!("api_key \u{2192} {key}"), &key),
         (format!("| api_key | {key} |"), &key),
         (format!("accountPassword={password}"), &password),
+        (
+            format!("machine git.test login ci password {password}"),
+            &password,
+        ),
+        (format!("db.test:5432:orders:app:{password}\n"), &password),
+        (format!("requirepass {password}\nmaxmemory 2gb"), &password),
+        (format!("proxy_set_header X-Cookie-Secret \"{key}\";"), &key),
+        (
+            format!("{{ name = \"ROOT_PASSWORD\", value = \"{password}\" }},"),
+            &password,
+        ),
+        (
+            format!("\"client_secret\": {{\n  \"value\": \"{key}\"\n}}"),
+            &key,
+        ),
+        (
+            format!("\"user\": \"jo\", \"pass\": \"{password}\""),
+            &password,
+        ),
+        (
+            format!("\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}: {password}"),
+            &password,
+        ),
     ] {
         let found: Vec<String> = found(&json!([text]))
             .into_iter()
@@ -184,9 +210,40 @@ fn what_is_said_of_a_secret_is_none() {
         "<label for=\"password\">Password</label>".to_owned(),
         "| user | password |\n|---|---|\n| jo | Not set |\n| al | Strong |".to_owned(),
         "user,password_policy\njo,Min12Chars\n".to_owned(),
+        "{\"password\": \"Passwort\", \"confirmPassword\": \"Passwort bestätigen\"}".to_owned(),
+        "input SignUp { email: String!, password: String! }".to_owned(),
+        "DB_PASSWORD=op://Engineering/report-db1/password".to_owned(),
+        "db_password: ENC[AES256_GCM,data:ODma6HWYa0Vj]".to_owned(),
+        format!("\"hashed_secret\": \"{key}\""),
+        "postgres://USER:PASSWORD@HOST:5432/DATABASE".to_owned(),
         "Look for `-----BEGIN RSA PRIVATE KEY-----`, and refuse the push.\n\ndigest: sha256:3713904c82c2f00dc87dceedaf74cbc1".to_owned(),
     ] {
         assert_eq!(kinds(&json!([text])), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn versions_units_and_formulas_are_nobodys() {
+    for text in [
+        "TABLE OF CONTENTS\n3.1.1.1 General .... 66\n3.2.4.1 Inspection .... 6",
+        "Upgraded plugin from 2.4.1.3 to 2.5.0.7",
+        "getty@tty1.service loaded, wg-quick@wg0.service failed",
+        "y = A@B.conj()",
+        "Bitte bestellen Sie ein Ersatzteil 27-6955940",
+        "SIN table: 0.341338267",
+        "Hb 13.4 g/dL; SNOMED 30012914",
+        "The project was born of frustration; release 1.0 shipped on 2014-06-09. Company founded 12.03.1998",
+        "SWIFT MT103 Single CUSTOMER Credit Transfer",
+    ] {
+        assert_eq!(kinds(&json!([text])), [""; 0], "{text}");
+    }
+    for (text, kind) in [
+        ("client 12.8.4.1 connected", "IP_ADDRESS"),
+        ("EIN 27-6955940", "US_EIN"),
+        ("She was born on 12.03.1998", "DATE_OF_BIRTH"),
+        ("SWIFT DEUTDEFF", "SWIFT_BIC"),
+    ] {
+        assert_eq!(kinds(&json!([text])), [kind], "{text}");
     }
 }
 

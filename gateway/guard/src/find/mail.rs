@@ -91,7 +91,8 @@ fn domain(text: &[u8], from: usize) -> Option<usize> {
     }
     let top = text.get(last..end)?;
     let (top, end) = ascii_top(top, end);
-    (labels > 1 && is_top(top)).then_some(end)
+    // `A@B.conj()` multiplies.
+    (labels > 1 && is_top(top) && at(text, end) != b'(').then_some(end)
 }
 
 /// Text without spaces may run on after an ASCII domain.
@@ -104,14 +105,16 @@ fn ascii_top(top: &[u8], end: usize) -> (&[u8], usize) {
 }
 
 fn is_top(top: &[u8]) -> bool {
-    const FILES: [&[u8]; 16] = [
-        b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"js", b"css", b"json", b"ts", b"mjs",
-        b"html", b"ico", b"tgz", b"gz", b"zip",
+    // Endings of files, and units of systemd: `getty@tty1.service`.
+    const OTHERS: [&[u8]; 22] = [
+        b"service", b"socket", b"timer", b"mount", b"slice", b"scope", b"png", b"jpg", b"jpeg",
+        b"gif", b"svg", b"webp", b"js", b"css", b"json", b"ts", b"mjs", b"html", b"ico", b"tgz",
+        b"gz", b"zip",
     ];
     let ascii = top.is_ascii();
     let letters = top.iter().all(u8::is_ascii_alphabetic) || top.starts_with(b"xn--");
     let length = top.len();
-    !FILES.iter().any(|file| top.eq_ignore_ascii_case(file))
+    !OTHERS.iter().any(|file| top.eq_ignore_ascii_case(file))
         && if ascii {
             letters && (2..=24).contains(&length)
         } else {

@@ -41,12 +41,44 @@ fn v4(text: &[u8], start: usize) -> Option<usize> {
     let goes_on = next.is_ascii_alphanumeric()
         || matches!(next, b'.' | b'-' | b'_') && at(text, end + 1).is_ascii_alphanumeric();
     let everyday = matches!(octets, [0 | 127 | 255, ..]) || octets == [1, 0, 0, 0];
-    (!joined && !goes_on && !everyday && !is_version(text, start)).then_some(end)
+    (!joined
+        && !goes_on
+        && !everyday
+        && !is_version(text, start)
+        && !is_numbering(octets, text, start, end))
+    .then_some(end)
+}
+
+/// Whether it is numbered as versions and sections are, all low, in a text that says nothing of addresses before it.
+fn is_numbering(octets: [u32; 4], text: &[u8], start: usize, end: usize) -> bool {
+    const LOW_MAX: u32 = 31;
+    const BEFORE_BYTES: usize = 32;
+    let [first, second, third, fourth] = octets;
+    let is_low = octets.iter().all(|octet| *octet <= LOW_MAX);
+    let is_known = first == 10 || first == second && second == third && third == fourth;
+    if !is_low || is_known || matches!(at(text, end), b':' | b'/') {
+        return false;
+    }
+    let window = text.get(start.saturating_sub(BEFORE_BYTES)..start);
+    let window = window.unwrap_or_default().to_ascii_lowercase();
+    let says = |word: &&[u8]| memchr::memmem::find(&window, word).is_some();
+    ![
+        &b"ip"[..],
+        b"addr",
+        b"host",
+        b"client",
+        b"peer",
+        b"server",
+        b"node",
+        b"dns",
+    ]
+    .iter()
+    .any(says)
 }
 
 /// Whether a word before the number says that it counts versions or sections.
 fn is_version(text: &[u8], start: usize) -> bool {
-    const WORDS: [&[u8]; 17] = [
+    const WORDS: [&[u8]; 22] = [
         b"version",
         b"ver",
         b"v",
@@ -58,6 +90,11 @@ fn is_version(text: &[u8], start: usize) -> bool {
         b"firmware",
         b"driver",
         b"upgrade",
+        b"upgraded",
+        b"updated",
+        b"plugin",
+        b"package",
+        b"patch",
         b"clause",
         b"rev",
         b"revision",

@@ -199,6 +199,7 @@ pub(crate) const RULES: &[Rule] = &[
         check: nordic::personnummer,
         words: &[
             "personnummer",
+            "person nummer",
             "personnr",
             "pnr",
             "samordningsnummer",

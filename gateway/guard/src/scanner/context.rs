@@ -14,6 +14,7 @@ const BEFORE_BYTES: usize = 72;
 const CLOSE_BYTES: usize = 44;
 /// Bytes after it.
 const AFTER_BYTES: usize = 32;
+const CLOSE_AFTER_BYTES: usize = 20;
 
 /// What is known of each token once its texts have been judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -186,6 +187,8 @@ pub(super) struct Around<'a> {
 pub(super) struct Nearby {
     pub(super) near: u128,
     pub(super) close: u128,
+    /// Of the same clause.
+    pub(super) told: u128,
 }
 
 impl<'a> Around<'a> {
@@ -230,6 +233,7 @@ impl<'a> Around<'a> {
         let mut found = Nearby {
             near: self.keys,
             close: self.keys,
+            told: self.keys,
         };
         if self.any == 0 {
             return found;
@@ -237,9 +241,13 @@ impl<'a> Around<'a> {
         let from = self.sentence(start);
         found.near |= self.words(from.max(start.saturating_sub(BEFORE_BYTES)), start + 1);
         found.close |= self.words(from.max(start.saturating_sub(CLOSE_BYTES)), start + 1);
-        let after = self.words(end, self.clause(end)) | self.header(start);
+        found.told |= self.words(from.max(self.telling(start)), start + 1);
+        let header = self.header(start);
+        let behind = self.clause(end);
+        let after = header | self.words(end, behind);
         found.near |= after;
-        found.close |= after;
+        found.close |= header | self.words(end, behind.min(end + CLOSE_AFTER_BYTES));
+        found.told |= after;
         found
     }
 
@@ -267,6 +275,24 @@ impl<'a> Around<'a> {
             }
         }
         from + cut
+    }
+
+    /// Where the clause of prose begins that goes on at `start`: behind a semicolon, or with a capital behind a point.
+    fn telling(&self, start: usize) -> usize {
+        let from = start.saturating_sub(BEFORE_BYTES);
+        let window = self.text.get(from..start).unwrap_or_default();
+        let ends = |at: usize| match window.get(at) {
+            Some(b';') => true,
+            Some(b'.') => {
+                window.get(at + 1) == Some(&b' ')
+                    && window.get(at + 2).is_some_and(u8::is_ascii_uppercase)
+            }
+            _ => false,
+        };
+        from + (0..window.len())
+            .rev()
+            .find(|at| ends(*at))
+            .map_or(0, |at| at + 1)
     }
 
     /// Where what follows `end` and belongs to it ends.

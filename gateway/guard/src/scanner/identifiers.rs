@@ -125,7 +125,7 @@ pub(super) fn find(
     let mut around = Around::new(text, segment.start, met, named.keys.words);
     if segment.asks.digits() {
         let otherwise = || named.is_otherwise(scan, segment.token);
-        let mut chains = Chains::new(padded, text.len());
+        let mut chains = Chains::new(padded, text.len(), around.any);
         while let Some(chain) = chains.next() {
             let (start, end) = chain.place();
             let words = around.possible(start, end);
@@ -191,7 +191,7 @@ fn judged(
             best = Some((number, score));
         }
     });
-    best.filter(|_| !candidate.has_day())
+    best.filter(|_| !candidate.has_day() && !candidate.has_point())
 }
 
 /// Whether the word before says that a number is given out by a shop, a carrier or a tracker.
@@ -295,11 +295,31 @@ fn contextual(text: &[u8], around: &mut Around<'_>, work: &mut Work<'_>, local: 
             .unwrap_or_default()
             .iter()
             .any(|(_, to)| start < *to);
-        if !better && around.nearby(start, end).near & 1 << rule != 0 {
+        let nearby = around.nearby(start, end);
+        // A text has many dates, and few of them are of a birth.
+        let named = if rule == served.birth {
+            nearby.told
+        } else {
+            nearby.near
+        };
+        if !better && named & 1 << rule != 0 {
             local.push((served.kind(rule), start, end, 0.8));
         }
     }
 }
+
+/// Words whose letters are those of a code.
+const CAPITALS: [&[u8]; 9] = [
+    b"ACCOUNTS",
+    b"BUSINESS",
+    b"CUSTOMER",
+    b"DELIVERY",
+    b"DOCUMENT",
+    b"MESSAGES",
+    b"PASSWORD",
+    b"REGISTER",
+    b"REQUIRED",
+];
 
 fn bank_codes(text: &[u8], mut meet: impl FnMut(usize, usize)) {
     let mut at = 0;
@@ -313,6 +333,7 @@ fn bank_codes(text: &[u8], mut meet: impl FnMut(usize, usize)) {
         let word = text.get(at..at + length).unwrap_or_default();
         if matches!(length, 8 | 11)
             && !word.iter().any(u8::is_ascii_lowercase)
+            && !CAPITALS.contains(&word)
             && crate::checks::money::bic(word)
         {
             meet(at, at + length);

@@ -103,6 +103,15 @@ impl Candidate<'_> {
             })
     }
 
+    /// Whether it is what stands behind the point of a decimal number.
+    pub(crate) fn has_point(&self) -> bool {
+        let before = |bytes: usize| {
+            let at = self.start.checked_sub(bytes);
+            at.and_then(|at| self.text.get(at)).copied().unwrap_or(0)
+        };
+        self.breaks == 0 && self.is_digits() && before(1) == b'.' && before(2).is_ascii_digit()
+    }
+
     /// Whether it begins or ends with a word as sentences have them, which is then no part of an identifier.
     pub(crate) fn has_words(&self) -> bool {
         let text = self.text.get(self.start..self.end).unwrap_or_default();
