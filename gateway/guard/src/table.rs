@@ -183,6 +183,30 @@ impl Tables {
         self.looked = at;
     }
 
+    /// The column whose header is at `place`.
+    pub(crate) fn column_of(&mut self, text: &[u8], place: usize) -> Option<Column> {
+        while place >= self.end && self.looked < text.len() {
+            self.next_table(text);
+        }
+        let column = |form: Form, heads: &[Cell], end: usize| {
+            let holds = |(start, end): &Cell| (*start..=*end).contains(&place);
+            let number = heads.iter().position(holds)?;
+            let is_name = heads.get(number).is_some_and(|head| is_name(text, *head));
+            let start = heads.last().map_or(0, |head| head.1);
+            is_name.then_some(Column {
+                form,
+                number,
+                start,
+                end,
+            })
+        };
+        if (self.start..self.end).contains(&place) {
+            return column(Form::Lines(self.delimiter), &self.header, self.end);
+        }
+        column(Form::Sql, self.columns(text), text.len())
+            .or_else(|| column(Form::Html, self.heads(text), text.len()))
+    }
+
     /// The columns that an insertion in SQL names.
     fn columns(&mut self, text: &[u8]) -> &[Cell] {
         self.columns
@@ -198,68 +222,70 @@ impl Tables {
         self.heads
             .get_or_insert_with(|| html::heads(text).unwrap_or_default())
     }
+}
 
-    /// Tells `meet` of what stands under the header at `place`, without its quotes.
-    pub(crate) fn under(
-        &mut self,
+/// What rows are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Lines with this delimiter.
+    Lines(u8),
+    Sql,
+    Html,
+}
+
+/// A column, and where its rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    form: Form,
+    number: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Column {
+    /// Tells `meet` of each of its cells, without quotes.
+    pub(crate) fn cells(
+        self,
         text: &[u8],
-        place: usize,
         work: &mut Work<'_>,
         mut meet: impl FnMut(usize, usize),
     ) {
-        while place >= self.end && self.looked < text.len() {
-            self.next_table(text);
+        if !work.lasts(self.end.saturating_sub(self.start)) {
+            return;
         }
-        // A header is a name; what stands in a line of code is more.
-        let is_name = |(start, end): Cell| {
-            let cell = bare(text, (start, end)).and_then(|(start, end)| text.get(start..end));
-            let is = |byte: &u8| {
-                byte.is_ascii_alphanumeric() || b" _-.".contains(byte) || !byte.is_ascii()
-            };
-            cell.is_some_and(|cell| cell.iter().all(is))
-        };
-        let of = |cells: &[Cell]| {
-            let holds = |(start, end): &Cell| (*start..=*end).contains(&place);
-            let column = cells.iter().position(holds)?;
-            cells
-                .get(column)
-                .copied()
-                .filter(|cell| is_name(*cell))
-                .map(|_| column)
-        };
-        let mut row = |cells: &[Cell], column: usize| {
-            let cell = cells.get(column).and_then(|cell| bare(text, *cell));
+        let mut row = |cells: &[Cell]| {
+            let cell = cells.get(self.number).and_then(|cell| bare(text, *cell));
             if let Some((start, end)) = cell {
                 meet(start, end);
             }
         };
-        if (self.start..self.end).contains(&place) {
-            let column = of(&self.header).filter(|_| work.lasts(self.end - self.start));
-            let (Some(column), mut at) = (column, line_end(text, self.start) + 1) else {
-                return;
-            };
-            while at < self.end {
-                let line = line_at(text, at);
-                if !is_ruler(line) {
-                    let cells = cells(line, self.delimiter).into_iter();
-                    let cells: Vec<Cell> =
-                        cells.map(|(start, end)| (at + start, at + end)).collect();
-                    row(&cells, column);
+        match self.form {
+            Form::Lines(delimiter) => {
+                let mut at = line_end(text, self.start) + 1;
+                while at < self.end {
+                    let line = line_at(text, at);
+                    if !is_ruler(line) {
+                        row(&moved(cells(line, delimiter), at));
+                    }
+                    at += line.len() + 1;
                 }
-                at += line.len() + 1;
             }
-        } else if let Some(column) = of(self.columns(text)) {
-            let list = self.columns(text).last().map_or(0, |column| column.1);
-            if work.lasts(text.len() - list) {
-                sql::rows(text, list, |cells| row(cells, column));
-            }
-        } else if let Some(column) = of(self.heads(text)) {
-            let heads = self.heads(text).last().map_or(0, |head| head.1);
-            if work.lasts(text.len() - heads) {
-                html::rows(text, heads, |cells| row(cells, column));
-            }
+            Form::Sql => sql::rows(text, self.start, row),
+            Form::Html => html::rows(text, self.start, row),
         }
     }
+}
+
+/// Whether a cell is a name, as headers are; what stands in a line of code is more.
+fn is_name(text: &[u8], cell: Cell) -> bool {
+    let cell = bare(text, cell).and_then(|(start, end)| text.get(start..end));
+    let is = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.".contains(byte) || !byte.is_ascii();
+    cell.is_some_and(|cell| cell.iter().all(is))
+}
+
+fn moved(cells: Vec<Cell>, by: usize) -> Vec<Cell> {
+    let cells = cells.into_iter();
+    cells.map(|(start, end)| (by + start, by + end)).collect()
 }
 
 /// What is in a cell, without space and quotes around it.

@@ -16,7 +16,9 @@ pub(crate) fn ssn(text: &[u8]) -> bool {
 
 /// United States, taxpayer without social security.
 pub(crate) fn itin(text: &[u8]) -> bool {
-    digit(text, 0) == 9 && matches!(number(text, 3, 5), 50..=65 | 70..=88 | 90..=92 | 94..=99)
+    digit(text, 0) == 9
+        && !uniform(text)
+        && matches!(number(text, 3, 5), 50..=65 | 70..=88 | 90..=92 | 94..=99)
 }
 
 /// United States, employer: campuses that have issued numbers.

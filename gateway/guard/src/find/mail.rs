@@ -10,6 +10,10 @@ pub(super) fn address(text: &[u8], place: usize) -> Option<(usize, usize)> {
     let start = local(text, place)?;
     let end = domain(text, place + 1)?;
     let name = text.get(start..place)?;
+    // Somebody has masked it.
+    if memchr::memmem::find(text.get(start..end)?, "\u{2022}".as_bytes()).is_some() {
+        return None;
+    }
     // `git@host:path` is a place of code, `user:word@host` in an address is a credential (`secrets`).
     if name == b"git" && at(text, end) == b':' || is_userinfo(text, start) {
         return None;
@@ -75,7 +79,8 @@ fn domain(text: &[u8], from: usize) -> Option<usize> {
     let mut labels = 0;
     loop {
         let length = ahead(text, end, 63, part);
-        if length == 0 {
+        // No label begins with a dash, which masks may be made of.
+        if length == 0 || at(text, end) == b'-' {
             break;
         }
         last = end;

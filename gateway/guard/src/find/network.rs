@@ -71,6 +71,7 @@ fn is_numbering(octets: [u32; 4], text: &[u8], start: usize, end: usize) -> bool
         b"server",
         b"node",
         b"dns",
+        b"forwarded",
     ]
     .iter()
     .any(says)
@@ -78,7 +79,7 @@ fn is_numbering(octets: [u32; 4], text: &[u8], start: usize, end: usize) -> bool
 
 /// Whether a word before the number says that it counts versions or sections.
 fn is_version(text: &[u8], start: usize) -> bool {
-    const WORDS: [&[u8]; 22] = [
+    const WORDS: [&[u8]; 24] = [
         b"version",
         b"ver",
         b"v",
@@ -93,6 +94,8 @@ fn is_version(text: &[u8], start: usize) -> bool {
         b"upgraded",
         b"updated",
         b"plugin",
+        b"enzyme",
+        b"ec",
         b"package",
         b"patch",
         b"clause",

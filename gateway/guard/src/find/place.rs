@@ -36,7 +36,21 @@ pub(crate) fn coordinates(text: &[u8], mut meet: impl FnMut(usize, usize)) {
 pub(crate) fn decimals(text: &[u8], mut meet: impl FnMut(usize, usize)) {
     static PLACES: LazyLock<Parts> = LazyLock::new(|| {
         Parts::new(&[
-            "lon", "lng", "latitude", "latlng", "gps", "geo", "coord", "loc", "pos",
+            "longitude",
+            "latitude",
+            "lng",
+            "latlon",
+            "lon\"",
+            "lon'",
+            "lon:",
+            "lon=",
+            "lon,",
+            "_lon",
+            "gps",
+            "geo",
+            "coord",
+            "location",
+            "position",
         ])
     });
     let is_latency = memchr::memmem::find(text, b"lat").is_some() && !PLACES.occur_in(text);

@@ -187,8 +187,6 @@ pub(super) struct Around<'a> {
 pub(super) struct Nearby {
     pub(super) near: u128,
     pub(super) close: u128,
-    /// Of the same clause.
-    pub(super) told: u128,
 }
 
 impl<'a> Around<'a> {
@@ -233,7 +231,6 @@ impl<'a> Around<'a> {
         let mut found = Nearby {
             near: self.keys,
             close: self.keys,
-            told: self.keys,
         };
         if self.any == 0 {
             return found;
@@ -241,14 +238,19 @@ impl<'a> Around<'a> {
         let from = self.sentence(start);
         found.near |= self.words(from.max(start.saturating_sub(BEFORE_BYTES)), start + 1);
         found.close |= self.words(from.max(start.saturating_sub(CLOSE_BYTES)), start + 1);
-        found.told |= self.words(from.max(self.telling(start)), start + 1);
         let header = self.header(start);
         let behind = self.clause(end);
         let after = header | self.words(end, behind);
         found.near |= after;
         found.close |= header | self.words(end, behind.min(end + CLOSE_AFTER_BYTES));
-        found.told |= after;
         found
+    }
+
+    /// The words that speak of `start..end` in the same clause of prose.
+    pub(super) fn told(&mut self, start: usize, end: usize) -> u128 {
+        let from = self.sentence(start).max(self.telling(start));
+        let around = self.words(from, start + 1) | self.words(end, self.clause(end));
+        self.keys | around | self.header(start)
     }
 
     /// Where what precedes `start` and belongs to it begins: not in another line, nor in another member.

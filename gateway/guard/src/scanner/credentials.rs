@@ -1,12 +1,10 @@
 //! Secrets of one text: what the engine matched, confirmed, and what a key promises about its value.
 
-use std::cell::OnceCell;
-
 use super::context::Known;
 use super::{Local, What};
 use crate::kind::Kind;
 use crate::secrets::{self, Assignment};
-use crate::table::Tables;
+use crate::table::{Column, Tables};
 use crate::vocabulary::{Hit, Mark};
 use crate::work::Work;
 
@@ -22,7 +20,7 @@ pub(super) fn matched(
     work: &mut Work<'_>,
     local: &mut Local,
 ) {
-    let mut tables = Tables::default();
+    let mut columns = Columns::default();
     for hit in hits {
         let Some(end) = (hit.end as usize).checked_sub(base) else {
             continue;
@@ -44,7 +42,7 @@ pub(super) fn matched(
             Mark::Keyword(what) => {
                 let found = secrets::assignment(text, end, what);
                 if found.is_none() {
-                    in_column(text, end, what, &mut tables, work, local);
+                    columns.secrets(text, end, what, work, local);
                 }
                 (found, 0.95)
             }
@@ -59,28 +57,42 @@ pub(super) fn matched(
     }
 }
 
-/// The secrets under a header whose name promises them.
-fn in_column(
-    text: &[u8],
-    end: usize,
-    what: Assignment,
-    tables: &mut Tables,
-    work: &mut Work<'_>,
-    local: &mut Local,
-) {
-    let promised = OnceCell::new();
-    let promises = || secrets::promises(secrets::name(text, end));
-    tables.under(text, end - 1, work, |start, end| {
-        let value = text.get(start..end).unwrap_or_default();
-        // A column may say how a password is instead of what it is: `Strong`, `Not set`.
-        let is_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b' ';
-        if !value.iter().all(is_word)
-            && let Some(kind) = secrets::assigned_value(value, what)
-            && *promised.get_or_init(promises)
-        {
-            local.push((What::Kind(Kind::of(kind)), start, end, 0.9));
+/// The columns of a text that were looked through for secrets.
+#[derive(Default)]
+struct Columns {
+    tables: Tables,
+    seen: Vec<(Column, Assignment)>,
+}
+
+impl Columns {
+    /// The secrets under a header whose name promises them, in which the keyword ends at `end`.
+    fn secrets(
+        &mut self,
+        text: &[u8],
+        end: usize,
+        what: Assignment,
+        work: &mut Work<'_>,
+        local: &mut Local,
+    ) {
+        let Some(column) = self.tables.column_of(text, end - 1) else {
+            return;
+        };
+        // A name may have several keywords.
+        if self.seen.contains(&(column, what)) || !secrets::promises(secrets::name(text, end)) {
+            return;
         }
-    });
+        self.seen.push((column, what));
+        column.cells(text, work, |start, end| {
+            let value = text.get(start..end).unwrap_or_default();
+            // A column may say how a password is instead of what it is: `Strong`, `Not set`.
+            let is_word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b' ';
+            if !value.iter().all(is_word)
+                && let Some(kind) = secrets::assigned_value(value, what)
+            {
+                local.push((What::Kind(Kind::of(kind)), start, end, 0.9));
+            }
+        });
+    }
 }
 
 /// The secret that a text is as a whole because its key says so.

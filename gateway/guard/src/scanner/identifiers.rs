@@ -295,13 +295,11 @@ fn contextual(text: &[u8], around: &mut Around<'_>, work: &mut Work<'_>, local: 
             .unwrap_or_default()
             .iter()
             .any(|(_, to)| start < *to);
-        let nearby = around.nearby(start, end);
-        // A text has many dates, and few of them are of a birth.
-        let named = if rule == served.birth {
-            nearby.told
-        } else {
-            nearby.near
-        };
+        let mut named = around.nearby(start, end).near;
+        if rule == served.birth {
+            // A text has many dates, and few of them are of a birth.
+            named &= around.told(start, end);
+        }
         if !better && named & 1 << rule != 0 {
             local.push((served.kind(rule), start, end, 0.8));
         }

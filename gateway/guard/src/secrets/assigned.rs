@@ -241,21 +241,28 @@ fn is_token(value: &[u8], what: Assignment) -> bool {
 }
 
 fn value_length(rest: &[u8], quoted: Option<u8>) -> usize {
-    let ends = |byte: u8| match quoted {
+    let ends = |at: usize, byte: u8| match quoted {
         Some(quote) => byte == quote || byte == b'\n',
         None => {
             byte.is_ascii_whitespace()
                 || matches!(
                     byte,
-                    b'"' | b'\'' | b',' | b';' | b'}' | b')' | b'&' | b'<' | b'`' | b'|'
+                    b'"' | b'\'' | b',' | b';' | b'}' | b')' | b'<' | b'`' | b'|'
                 )
+                || byte == b'&' && is_parameter(rest.get(at + 1..).unwrap_or_default())
                 || byte == 0
         }
     };
-    rest.iter()
-        .take(VALUE_BYTES_MAX)
-        .take_while(|byte| !ends(**byte))
-        .count()
+    let mut bytes = rest.iter().take(VALUE_BYTES_MAX).enumerate();
+    let end = bytes.find(|(at, byte)| ends(*at, **byte));
+    end.map_or(rest.len().min(VALUE_BYTES_MAX), |(at, _)| at)
+}
+
+/// Whether another parameter of a query begins, and the value does not go on with an ampersand.
+fn is_parameter(rest: &[u8]) -> bool {
+    let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-.[];".contains(byte);
+    let name = rest.iter().take(NAME_BYTES_MAX).take_while(is_of_name);
+    rest.get(name.count()) == Some(&b'=') || rest.starts_with(b"amp;")
 }
 
 /// The kind of a value that a name of that promise has, if it is a secret.

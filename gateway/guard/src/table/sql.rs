@@ -1,6 +1,6 @@
 //! Insertions: `INSERT INTO t (a, b) VALUES (1, 2), (3, 4)`.
 
-use super::{Cell, Cells, LINE_BYTES_MAX, cells};
+use super::{Cell, Cells, LINE_BYTES_MAX, cells, moved};
 
 /// Most bytes of a row before a value in it.
 const ROW_BYTES_MAX: usize = 512;
@@ -49,9 +49,4 @@ pub(super) fn rows(text: &[u8], from: usize, mut meet: impl FnMut(&[Cell])) {
         meet(&moved(cells(values, b','), start));
         at = start + length;
     }
-}
-
-fn moved(cells: Vec<Cell>, by: usize) -> Vec<Cell> {
-    let cells = cells.into_iter();
-    cells.map(|(start, end)| (by + start, by + end)).collect()
 }

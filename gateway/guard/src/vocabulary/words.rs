@@ -195,11 +195,12 @@ fn begins(before: u8, first: u8) -> bool {
     !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && first.is_ascii_uppercase()
 }
 
-/// Whether a short word may end with `last`: before no letter, before a hump as in `vinNumber`, or before an `s` of many.
+/// Whether a short word may end with `last`: before no letter, before a hump as in `vinNumber`, or before the `s` of a
+/// field of many. What somebody `calls` or `runs` is something else.
 fn ends(last: u8, behind: u8, next: u8) -> bool {
     !behind.is_ascii_alphabetic()
         || last.is_ascii_lowercase() && behind.is_ascii_uppercase()
-        || behind == b's' && !next.is_ascii_alphabetic()
+        || behind == b's' && matches!(next, b'"' | b'\'' | b':' | b'=' | b'_' | b'[' | b'|' | 0)
 }
 
 /// Fewest letters of a core, where the word has as many.
@@ -273,6 +274,7 @@ mod tests {
             ("身份证", "\0你的身份证号\0", Some(16)),
             ("phone", "\0phone\0", Some(7)),
             ("phone", "\0phones\0", Some(7)),
+            ("phone", "\0phones \0", None),
             ("ssn", "\0customerSsn:\0", Some(13)),
             ("vin", "\0vinNumber\0", Some(5)),
             ("vin", "\0VINNUMBER\0", None),
