@@ -5,6 +5,7 @@ mod html;
 mod sql;
 
 use crate::work::Work;
+use aligned::Aligned;
 
 /// Where a cell begins and ends in the text.
 type Cell = (usize, usize);
@@ -26,8 +27,8 @@ pub(crate) struct Tables {
     columns: Option<Vec<Cell>>,
     /// Of HTML.
     heads: Option<Vec<Cell>>,
-    /// Whether there may be columns that spaces align.
-    aligned: Option<bool>,
+    /// Of columns that spaces align.
+    aligned: Aligned,
     row: Row,
 }
 
@@ -87,10 +88,7 @@ impl Tables {
         if place < self.start || place >= self.end {
             return sql::header(self.columns(text), text, place)
                 .or_else(|| html::header(self.heads(text), text, place))
-                .or_else(|| {
-                    self.is_aligned(text)
-                        .then(|| aligned::header(text, place))?
-                });
+                .or_else(|| self.aligned.header(text, place));
         }
         let line = line_start(text, place);
         if line == self.start {
@@ -111,7 +109,7 @@ impl Tables {
             Some(_) if from < self.end && to > self.start => Reach::Any,
             _ if self.columns(text).is_empty()
                 && self.heads(text).is_empty()
-                && !self.is_aligned(text) =>
+                && !self.aligned.may_be_in(text) =>
             {
                 Reach::None
             }
@@ -211,10 +209,6 @@ impl Tables {
     fn columns(&mut self, text: &[u8]) -> &[Cell] {
         self.columns
             .get_or_insert_with(|| sql::columns(text).unwrap_or_default())
-    }
-
-    fn is_aligned(&mut self, text: &[u8]) -> bool {
-        *self.aligned.get_or_insert_with(|| aligned::may_be_in(text))
     }
 
     /// The headers of a table in HTML.

@@ -86,6 +86,39 @@ fn worst(bytes: usize) -> Vec<(&'static str, String)> {
         ("keywords", many("token=abc ")),
         ("keywords in values", many("token=")),
         ("secrets by name", many("secret=a1b2c3d4e5f6g7h8i9 ")),
+        (
+            "secrets in columns",
+            format!(
+                "token;password\n{}",
+                many("a1B2c3D4e5F6g7H8i9;Pepper43!in\n")
+            ),
+        ),
+        (
+            "headers of keywords",
+            format!(
+                "{}\n{}",
+                "token password,".repeat(99),
+                many(&format!("{}\n", ",".repeat(99)))
+            ),
+        ),
+        (
+            "rows of a page",
+            format!(
+                "<tr><th>ssn token</th></tr>{}",
+                many("<tr><td>078051120</td></tr>")
+            ),
+        ),
+        (
+            "cells of a page",
+            format!("<th>ssn</th>{}", many("<td>078051120 ")),
+        ),
+        (
+            "rows under a ruler",
+            format!("NAME   SSN\n==========\n{}", many("JO     078051120\n")),
+        ),
+        ("rulers", format!("ssn {}", many("-----\n078051120\n"))),
+        ("commands", many("curl -u a:b ")),
+        ("pairs", many("token value=")),
         ("tokens", many("ops_eyJ")),
         ("prefixes", many("glpat-")),
         ("armour", many("-----BEGIN PRIVATE KEY-----")),

@@ -4,35 +4,62 @@ use memchr::memmem;
 
 use super::{COLUMNS_MAX, Cell, LINE_BYTES_MAX, is_ruler, line_at, line_start};
 
-/// Whether a text may have such a table: most have no ruler.
-pub(super) fn may_be_in(text: &[u8]) -> bool {
-    let head = text
-        .get(..text.len().min(LINE_BYTES_MAX))
-        .unwrap_or_default();
-    memmem::find(head, b"====").is_some() || memmem::find(head, b"----").is_some()
+/// The row that was looked at last, and the line of headers over it. Rows are asked for in their order, so that no line
+/// between them is looked at twice.
+#[derive(Debug, Default)]
+pub(super) struct Aligned {
+    /// Whether the text may have such a table: most have no ruler.
+    may_be: Option<bool>,
+    row: Option<usize>,
+    head: Option<usize>,
 }
 
-/// The header over the byte at `place`: the last one that does not begin behind it.
-pub(super) fn header(text: &[u8], place: usize) -> Option<Cell> {
-    let row = line_start(text, place);
-    let floor = place.saturating_sub(LINE_BYTES_MAX);
-    let mut line = row;
-    while line > floor {
-        line = line_start(text, line - 1);
-        let ruler = line_at(text, line);
-        if ruler.trim_ascii().is_empty() {
+impl Aligned {
+    /// Whether there may be headers in a text.
+    pub(super) fn may_be_in(&mut self, text: &[u8]) -> bool {
+        *self.may_be.get_or_insert_with(|| {
+            let head = text
+                .get(..text.len().min(LINE_BYTES_MAX))
+                .unwrap_or_default();
+            memmem::find(head, b"====").is_some() || memmem::find(head, b"----").is_some()
+        })
+    }
+
+    /// The header over the byte at `place`: the last one that does not begin behind it.
+    pub(super) fn header(&mut self, text: &[u8], place: usize) -> Option<Cell> {
+        if !self.may_be_in(text) {
             return None;
         }
-        if !is_ruler(ruler) {
-            continue;
+        let row = line_start(text, place);
+        if self.row != Some(row) {
+            self.head = self.head_over(text, row);
+            self.row = Some(row);
         }
-        let head = line_start(text, line.checked_sub(1)?);
+        let head = self.head?;
         let under = head + (place - row);
-        let cells = columns(line_at(text, head));
-        let over = cells.map(|(start, end)| (head + start, head + end));
-        return over.take_while(|(start, _)| *start <= under).last();
+        let cells = columns(line_at(text, head)).map(|(start, end)| (head + start, head + end));
+        cells.take_while(|(start, _)| *start <= under).last()
     }
-    None
+
+    /// The line of headers over a row, as far as nothing parts them.
+    fn head_over(&self, text: &[u8], row: usize) -> Option<usize> {
+        let floor = row.saturating_sub(LINE_BYTES_MAX);
+        let mut line = row;
+        while line > floor {
+            line = line_start(text, line - 1);
+            if Some(line) == self.row {
+                return self.head;
+            }
+            let above = line_at(text, line);
+            if above.trim_ascii().is_empty() {
+                return None;
+            }
+            if is_ruler(above) {
+                return Some(line_start(text, line.checked_sub(1)?));
+            }
+        }
+        None
+    }
 }
 
 /// What stands in a line between two spaces or more.

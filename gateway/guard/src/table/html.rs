@@ -4,6 +4,9 @@ use memchr::memmem;
 
 use super::{COLUMNS_MAX, Cell, LINE_BYTES_MAX};
 
+/// Most bytes of a row before a cell in it.
+const ROW_BYTES_MAX: usize = 2048;
+
 /// The headers of a text's first table.
 pub(super) fn heads(text: &[u8]) -> Option<Vec<Cell>> {
     let head = text.get(..text.len().min(LINE_BYTES_MAX))?;
@@ -19,7 +22,7 @@ pub(super) fn header(heads: &[Cell], text: &[u8], place: usize) -> Option<Cell> 
     if heads.is_empty() {
         return None;
     }
-    let before = text.get(place.saturating_sub(LINE_BYTES_MAX)..place)?;
+    let before = text.get(place.saturating_sub(ROW_BYTES_MAX)..place)?;
     let row = before.get(memmem::rfind(before, b"<tr")?..)?;
     let column = memmem::find_iter(row, b"<td").count().checked_sub(1)?;
     heads.get(column).copied()
