@@ -138,6 +138,10 @@ impl Tables {
         let first = self.looked;
         let end = line_end(text, first);
         self.looked = end + 1;
+        // The last line is no table's first.
+        if end >= text.len() {
+            return;
+        }
         let line = text.get(first..end).unwrap_or_default();
         // Rows of SQL have their headers elsewhere.
         if is_ruler(line) || line.trim_ascii_start().starts_with(b"(") {

@@ -21,7 +21,9 @@ impl Aligned {
             let head = text
                 .get(..text.len().min(LINE_BYTES_MAX))
                 .unwrap_or_default();
-            memmem::find(head, b"====").is_some() || memmem::find(head, b"----").is_some()
+            // Most texts are a single line.
+            memchr::memchr(b'\n', head).is_some()
+                && (memmem::find(head, b"====").is_some() || memmem::find(head, b"----").is_some())
         })
     }
 
