@@ -208,6 +208,7 @@ fn what_is_said_of_a_secret_is_none() {
     for text in [
         format!("{{\"items\":[],\"nextPageToken\":\"{key}\"}}"),
         "client = Client(token=token, password=DB_PASSWORD)".to_owned(),
+        "fn f(lppassword : windows_sys2::core::PCWSTR)".to_owned(),
         "password = getpass.getpass(\"Password: \")".to_owned(),
         "$password = Read-Host -AsSecureString \"Password\"".to_owned(),
         "DB_PASSWORD_FILE=/run/secrets/db_password".to_owned(),

@@ -342,7 +342,9 @@ fn is_code(value: &[u8]) -> bool {
             && word.first().is_some_and(u8::is_ascii_lowercase)
         || word.ends_with(b"(")
         || word.starts_with(b"ENC[")
-        || memchr::memmem::find(word, b"://").is_some()
+        || [&b"://"[..], b"::"]
+            .iter()
+            .any(|sign| memchr::memmem::find(word, sign).is_some())
         || word.contains(&b'_')
             && word
                 .iter()
