@@ -203,6 +203,29 @@ fn secrets_are_found_where_their_names_are() {
 }
 
 #[test]
+fn a_key_in_armour_is_one_however_it_is_wrapped() {
+    let body = [key(), key(), key()].concat();
+    let wrapped = |width: usize| {
+        let lines: Vec<&str> = (0..body.len())
+            .step_by(width)
+            .filter_map(|at| body.get(at..(at + width).min(body.len())))
+            .collect();
+        lines.join("\n")
+    };
+    let begin = ["-----BEGIN RSA PRIV", "ATE KEY-----"].concat();
+    let end = begin.replace("BEGIN", "END");
+    let comment = "Comment: made by hand\n".repeat(10);
+    for text in [
+        format!("{begin}\n{}\n{end}", wrapped(64)),
+        format!("{begin}\n{}\n{end}", wrapped(8)),
+        format!("{begin}\n{comment}\n{}\n{end}", wrapped(64)),
+        format!("{begin}\n{}", wrapped(64)),
+    ] {
+        assert_eq!(kinds(&json!([text])), ["PRIVATE_KEY"], "{text}");
+    }
+}
+
+#[test]
 fn what_is_said_of_a_secret_is_none() {
     let key = key();
     for text in [

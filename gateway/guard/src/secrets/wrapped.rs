@@ -128,7 +128,9 @@ fn armour(text: &[u8], end: usize) -> Option<Found> {
     let body = body.get(..next.unwrap_or(body.len()))?;
     let close = memchr::memmem::find(body, b"-----END ");
     let (inside, after) = body.split_at_checked(close.unwrap_or(body.len()))?;
-    if !is_key(inside) || is_placeholder(inside) {
+    let letters = inside.iter().filter(|byte| byte.is_ascii_alphanumeric());
+    let is_cut_off = close.is_none();
+    if letters.count() < 32 || is_cut_off && !is_key(inside) || is_placeholder(inside) {
         return None;
     }
     let tail = after
@@ -139,7 +141,7 @@ fn armour(text: &[u8], end: usize) -> Option<Found> {
     Some(("PRIVATE_KEY", start, end + dashes + 5 + inside.len() + tail))
 }
 
-/// Whether what follows a header is a key, which begins with a long line, and not a text about such headers.
+/// Whether what follows a header without an end is a key, which begins with a long line, and not a text about headers.
 fn is_key(body: &[u8]) -> bool {
     const HEADERS_BYTES_MAX: usize = 160;
     const LINE_BYTES_MIN: usize = 24;
