@@ -196,6 +196,10 @@ fn secrets_are_found_where_their_names_are() {
             .collect();
         assert_eq!(found, std::slice::from_ref(secret), "{text}");
     }
+    let words = ["Correct", "Horse"].concat();
+    assert_eq!(kinds(&json!({"password": words})), ["PASSWORD"]);
+    let quoted = format!("password: '{words}'");
+    assert_eq!(kinds(&json!([quoted])), ["PASSWORD"]);
     assert_eq!(
         kinds(&json!({"api_key": {"type": "string", "default": key}})),
         ["GENERIC_SECRET"]
@@ -242,6 +246,7 @@ fn what_is_said_of_a_secret_is_none() {
         "user,password_policy\njo,Min12Chars\n".to_owned(),
         "{\"password\": \"Passwort\", \"confirmPassword\": \"Passwort bestätigen\"}".to_owned(),
         "input SignUp { email: String!, password: String! }".to_owned(),
+        "password: SecretStr = Field(min_length=12)".to_owned(),
         "DB_PASSWORD=op://Engineering/report-db1/password".to_owned(),
         "db_password: ENC[AES256_GCM,data:ODma6HWYa0Vj]".to_owned(),
         format!("\"hashed_secret\": \"{key}\""),

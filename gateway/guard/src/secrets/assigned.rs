@@ -162,7 +162,11 @@ pub(crate) fn assignment(text: &[u8], end: usize, what: Assignment) -> Option<Fo
     if is_form || is_beside && !is_token(value, what) {
         return None;
     }
-    let kind = judged(value, what).filter(|_| promises(name(text, end)))?;
+    let kind = match quoted {
+        Some(_) => self::value(value, what),
+        None => judged(value, what),
+    };
+    let kind = kind.filter(|_| promises(name(text, end)))?;
     Some((kind, start, start + length))
 }
 
@@ -265,9 +269,19 @@ fn is_parameter(rest: &[u8]) -> bool {
     rest.get(name.count()) == Some(&b'=') || rest.starts_with(b"amp;")
 }
 
-/// The kind of a value that a name of that promise has, if it is a secret.
+/// The kind of a value that a name of that promise has, if it is a secret. It is known to be a value, not an expression or
+/// a type: words with a hump, which those are as a rule, may be a password then.
 pub(crate) fn value(value: &[u8], what: Assignment) -> Option<&'static str> {
-    judged(value, what)
+    judged(value, what).or_else(|| {
+        let is_password = what == Assignment::Password && has_hump(value);
+        (is_password && !is_placeholder(value) && !is_code(value)).then_some("PASSWORD")
+    })
+}
+
+/// Whether a value is letters alone, words that begin with capitals: `CorrectHorse`.
+fn has_hump(value: &[u8]) -> bool {
+    let hump = |pair: &[u8]| matches!(pair, [one, other] if one.is_ascii_lowercase() && other.is_ascii_uppercase());
+    value.len() >= 8 && value.iter().all(u8::is_ascii_alphabetic) && value.windows(2).any(hump)
 }
 
 fn judged(value: &[u8], what: Assignment) -> Option<&'static str> {
