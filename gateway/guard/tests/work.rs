@@ -97,7 +97,7 @@ fn worst(bytes: usize) -> Vec<(&'static str, String)> {
             "headers of keywords",
             format!(
                 "{}\n{}",
-                "token password,".repeat(99),
+                format!("{}password,", "token ".repeat(8)).repeat(99),
                 many(&format!("{}\n", ",".repeat(99)))
             ),
         ),
