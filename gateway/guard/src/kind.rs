@@ -1,8 +1,9 @@
 //! The kinds of findings by number, name and group.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
 
 use crate::{rules, secrets};
 
@@ -17,28 +18,7 @@ pub const INJECTION: &str = "INJECTION";
 
 struct Registry {
     names: Vec<(&'static str, &'static str)>,
-    numbers: HashMap<&'static str, u16, BuildHasherDefault<Fnv>>,
-}
-
-/// FNV-1a: the names are ours, and each finding's is looked up.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    numbers: HashMap<&'static str, u16, FixedState>,
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {

@@ -159,8 +159,8 @@ impl Tables {
             {
                 return false;
             }
-            let count = cells(line, *delimiter).len();
-            (2..=COLUMNS_MAX).contains(&count) && cells(next, *delimiter).len() == count
+            let count = count(line, *delimiter);
+            (2..=COLUMNS_MAX).contains(&count) && self::count(next, *delimiter) == count
         });
         let Some(delimiter) = likely.filter(|_| line.len() <= LINE_BYTES_MAX) else {
             return;
@@ -175,7 +175,7 @@ impl Tables {
         while at < text.len() {
             let end = line_end(text, at);
             let row = text.get(at..end).unwrap_or_default();
-            let is_row = is_ruler(row) || cells(row, delimiter).len() == self.header.len();
+            let is_row = is_ruler(row) || count(row, delimiter) == self.header.len();
             if row.len() > LINE_BYTES_MAX || !is_row {
                 break;
             }
@@ -317,17 +317,26 @@ fn line_end(text: &[u8], from: usize) -> usize {
     from + memchr::memchr(b'\n', text.get(from..).unwrap_or_default()).unwrap_or(text.len() - from)
 }
 
+/// Where the delimiters of a line are, of no more columns than a table has and one.
+fn ends(line: &[u8], delimiter: u8) -> impl Iterator<Item = usize> {
+    let mut cells = Cells::default();
+    let line = line.iter().enumerate().take(LINE_BYTES_MAX + 1);
+    line.filter(move |(_, byte)| cells.ends(**byte, delimiter))
+        .map(|(at, _)| at)
+        .take(COLUMNS_MAX + 1)
+}
+
+/// How many cells a line has.
+fn count(line: &[u8], delimiter: u8) -> usize {
+    ends(line, delimiter).count() + 1
+}
+
 /// The cells of a line.
 fn cells(line: &[u8], delimiter: u8) -> Vec<Cell> {
-    let (mut found, mut start, mut cells) = (Vec::new(), 0, Cells::default());
-    for (at, byte) in line.iter().enumerate().take(LINE_BYTES_MAX + 1) {
-        if cells.ends(*byte, delimiter) {
-            found.push((start, at));
-            start = at + 1;
-            if found.len() > COLUMNS_MAX {
-                break;
-            }
-        }
+    let (mut found, mut start) = (Vec::new(), 0);
+    for at in ends(line, delimiter) {
+        found.push((start, at));
+        start = at + 1;
     }
     found.push((start, line.len()));
     found

@@ -182,11 +182,12 @@ fn day_first(text: &[u8], from: usize) -> Option<usize> {
     (from > after && YEARS.contains(&year) && exists(year, month, day)).then_some(end)
 }
 
-/// `March 12, 1987`.
+/// `March 12, 1987`. Behind most words is another one, not a number.
 fn month_first(text: &[u8], from: usize) -> Option<usize> {
-    let (month, after) = month(text, from)?;
-    let (day, after) = number(text, spaces(text, after))?;
-    let (year, end) = number(text, spaces(text, after))?;
+    let after = from + letters(text, from);
+    let (day, behind) = number(text, spaces(text, after))?;
+    let (month, _) = month(text, from)?;
+    let (year, end) = number(text, spaces(text, behind))?;
     (YEARS.contains(&year) && exists(year, month, day)).then_some(end)
 }
 
@@ -196,10 +197,15 @@ fn spaces(text: &[u8], from: usize) -> usize {
     })
 }
 
-fn month(text: &[u8], from: usize) -> Option<(u64, usize)> {
-    let length = ahead(text, from, 24, |byte| {
+/// The length of a word.
+fn letters(text: &[u8], from: usize) -> usize {
+    ahead(text, from, 24, |byte| {
         byte.is_ascii_alphabetic() || byte >= 0x80
-    });
+    })
+}
+
+fn month(text: &[u8], from: usize) -> Option<(u64, usize)> {
+    let length = letters(text, from);
     let word = text.get(from..from + length)?;
     let month = if word.is_ascii() {
         month_of(word)

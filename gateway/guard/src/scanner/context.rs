@@ -2,6 +2,7 @@
 
 use super::judge::Met;
 use super::{Place, Scan};
+use crate::block::{BLOCK_BYTES, Block};
 use crate::injection;
 use crate::json::Token;
 use crate::secrets::{Assignment, OwnNames};
@@ -52,6 +53,23 @@ pub(super) fn of_keys(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token:
     }
     words |= sibling(scan, names, known, token);
     Known { words, promises }
+}
+
+/// Whether the sign at `at` ends what is said before what follows the window.
+fn ends_sentence(window: &[u8], at: usize) -> bool {
+    let behind = window.get(at + 1..).unwrap_or_default();
+    let next = |ahead: usize| behind.get(ahead).copied().unwrap_or(0);
+    let ends = match window.get(at) {
+        // The next member of an object.
+        Some(b',') => {
+            matches!(next(0), b'"' | b'\'') || next(0) == b' ' && matches!(next(1), b'"' | b'\'')
+        }
+        // A line break counts where the line before it has words of its own after the name.
+        Some(b'\n') => behind.iter().any(u8::is_ascii_alphanumeric),
+        Some(b'<') => behind.starts_with(b"tr"),
+        sign => sign.is_some(),
+    };
+    ends && !is_value(behind)
 }
 
 /// Names of members that say nothing: what is around them names their values.
@@ -257,26 +275,22 @@ impl<'a> Around<'a> {
     fn sentence(&self, start: usize) -> usize {
         let from = start.saturating_sub(BEFORE_BYTES);
         let window = self.text.get(from..start).unwrap_or_default();
-        let mut cut = 0;
-        for (at, byte) in window.iter().enumerate() {
-            let next = |ahead: usize| window.get(at + ahead).copied().unwrap_or(0);
-            let member = *byte == b','
-                && (matches!(next(1), b'"' | b'\'')
-                    || next(1) == b' ' && matches!(next(2), b'"' | b'\''));
-            // A line break counts where the line before it has words of its own after the name.
-            let line = *byte == b'\n'
-                && window
-                    .get(at + 1..)
-                    .unwrap_or_default()
-                    .iter()
-                    .any(u8::is_ascii_alphanumeric);
-            let row = *byte == b'<' && (next(1), next(2)) == (b't', b'r');
-            let ends = member || line || row || matches!(byte, b'&' | b'{' | b'}');
-            if ends && !is_value(window.get(at + 1..).unwrap_or_default()) {
-                cut = at + 1;
+        let mut end = window.len();
+        while end > 0 {
+            let block = Block::before(window, end);
+            let signs = block.is(b',') | block.is(b'\n') | block.is(b'<') | block.is(b'&');
+            let mut signs = (signs | block.is(b'{') | block.is(b'}')).bits();
+            while signs != 0 {
+                let bit = signs.ilog2();
+                signs &= !(1 << bit);
+                let behind = end - (BLOCK_BYTES - 1 - bit as usize);
+                if ends_sentence(window, behind - 1) {
+                    return from + behind;
+                }
             }
+            end = end.saturating_sub(BLOCK_BYTES);
         }
-        from + cut
+        from
     }
 
     /// Where the clause of prose begins that goes on at `start`: behind a semicolon, or with a capital behind a point.

@@ -45,11 +45,8 @@ impl Change {
 
 /// Makes the decoded text; false where nothing would change.
 pub(super) fn decode(text: &[u8], again: Again, made: &mut View) -> bool {
-    let Ok(whole) = std::str::from_utf8(text) else {
-        return false;
-    };
     let mut kept = 0;
-    while let Some((at, change)) = next_change(whole, kept, again) {
+    while let Some((at, change)) = next_change(text, kept, again) {
         made.keep(text, kept, at);
         kept = at + change.used;
         match change.becomes {
@@ -66,20 +63,16 @@ pub(super) fn decode(text: &[u8], again: Again, made: &mut View) -> bool {
 }
 
 /// The next change, and where it begins.
-fn next_change(text: &str, from: usize, again: Again) -> Option<(usize, Change)> {
-    let bytes = text.as_bytes();
+fn next_change(text: &[u8], from: usize, again: Again) -> Option<(usize, Change)> {
     let mut at = from;
     loop {
-        at = next_sign(bytes, at)?;
-        if let Some(change) = change(text, at, again) {
+        at = next_sign(text, at)?;
+        if let Some(change) = change(text.get(at..)?, again) {
             return Some((at, change));
         }
         // No byte of a character but its first begins a change.
         at += 1;
-        while bytes
-            .get(at)
-            .is_some_and(|byte| (0x80..0xc0).contains(byte))
-        {
+        while text.get(at).is_some_and(|byte| is_inside(*byte)) {
             at += 1;
         }
     }
@@ -98,9 +91,8 @@ fn next_sign(text: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// The change that begins at `at`, if there is one.
-fn change(text: &str, at: usize, again: Again) -> Option<Change> {
-    let rest = text.get(at..)?;
+/// The change that `rest` begins with, if there is one.
+fn change(rest: &[u8], again: Again) -> Option<Change> {
     if again == Again::Once
         && let Some(layers) = layers(rest)
     {
@@ -110,14 +102,14 @@ fn change(text: &str, at: usize, again: Again) -> Option<Change> {
             Layers::After(sign, count) => Change::to_char(sign, 1 + count),
         });
     }
-    match rest.as_bytes().first()? {
+    match rest.first()? {
         b'\\' => escape(rest),
         b'%' => percent(rest),
         b'&' => entity(rest),
         b'<' => tag(rest).map(Change::to_nothing),
         // Quoted-printable writes the one sign that makes an address so.
         b'=' => rest
-            .starts_with("=40")
+            .starts_with(b"=40")
             .then(|| Change::to_char('@', "=40".len())),
         _ => folded(rest),
     }
@@ -132,44 +124,67 @@ enum Layers {
 }
 
 /// The layers at the beginning of `rest`, where there are at least two.
-fn layers(rest: &str) -> Option<Layers> {
-    let (sign, unit): (char, &str) = match rest.as_bytes().first()? {
-        b'\\' => ('\\', "\\"),
-        b'&' => ('&', "amp;"),
-        b'%' => ('%', "25"),
+fn layers(rest: &[u8]) -> Option<Layers> {
+    let (sign, unit): (char, &[u8]) = match rest.first()? {
+        b'\\' => ('\\', b"\\"),
+        b'&' => ('&', b"amp;"),
+        b'%' => ('%', b"25"),
         _ => return None,
     };
-    let behind = rest.get(1..)?;
-    let bytes = behind.len() - behind.trim_start_matches(unit).len();
+    let units = rest.get(1..)?.chunks_exact(unit.len());
+    let bytes = units.take_while(|chunk| *chunk == unit).count() * unit.len();
     match sign {
         '\\' => (bytes > 1).then_some(Layers::Backslashes(bytes)),
         _ => (bytes > unit.len()).then_some(Layers::After(sign, bytes)),
     }
 }
 
-fn folded(rest: &str) -> Option<Change> {
-    let character = rest.chars().next()?;
+fn folded(rest: &[u8]) -> Option<Change> {
+    let (character, used) = character(rest)?;
     match fold(character) {
         Folded::Same => None,
-        becomes => Some(Change {
-            used: character.len_utf8(),
-            becomes,
-        }),
+        becomes => Some(Change { used, becomes }),
     }
 }
 
-fn escape(rest: &str) -> Option<Change> {
-    let bytes = rest.as_bytes();
-    let hex = |from: usize, digits: usize| {
-        let text = rest.get(from..from + digits)?;
-        text.bytes()
-            .all(|byte| byte.is_ascii_hexdigit())
-            .then(|| u32::from_str_radix(text, 16).ok())?
+/// A byte of a character of several, but its first.
+fn is_inside(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+/// The character that a text begins with, and its bytes. None where it is no UTF-8.
+fn character(text: &[u8]) -> Option<(char, usize)> {
+    let first = *text.first()?;
+    let (length, bits) = match first {
+        0..0x80 => (1, first),
+        0xc2..0xe0 => (2, first & 0x1f),
+        0xe0..0xf0 => (3, first & 0x0f),
+        0xf0..0xf5 => (4, first & 0x07),
+        _ => return None,
     };
-    match bytes.get(1)? {
+    let mut code = u32::from(bits);
+    for byte in text.get(1..length)? {
+        if !is_inside(*byte) {
+            return None;
+        }
+        code = code << 6 | u32::from(byte & 0x3f);
+    }
+    Some((char::from_u32(code)?, length))
+}
+
+/// The number that `digits` hexadecimal digits at the beginning of a text are.
+fn hexadecimal(text: &[u8], digits: usize) -> Option<u32> {
+    text.get(..digits)?.iter().try_fold(0, |number, byte| {
+        Some(number << 4 | char::from(*byte).to_digit(16)?)
+    })
+}
+
+fn escape(rest: &[u8]) -> Option<Change> {
+    let hex = |from: usize, digits: usize| hexadecimal(rest.get(from..)?, digits);
+    match rest.get(1)? {
         b'u' => {
             let high = hex(2, 4)?;
-            if (0xd800..0xdc00).contains(&high) && rest.get(6..8) == Some("\\u") {
+            if (0xd800..0xdc00).contains(&high) && rest.get(6..8) == Some(b"\\u") {
                 let low = hex(8, 4).filter(|low| (0xdc00..0xe000).contains(low))?;
                 let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
                 return Some(Change::to_char(char::from_u32(code)?, 12));
@@ -184,65 +199,57 @@ fn escape(rest: &str) -> Option<Change> {
 }
 
 /// A run of `%XX` that is UTF-8, one character at a time.
-fn percent(rest: &str) -> Option<Change> {
-    let byte = |place: usize| {
-        let text = rest.get(place * 3..place * 3 + 3)?;
-        let digits = text.strip_prefix('%')?;
-        digits
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit())
-            .then(|| u8::from_str_radix(digits, 16).ok())?
-    };
-    let first = byte(0)?;
-    let length = match first {
-        0..0x80 => 1,
-        0xc2..0xe0 => 2,
-        0xe0..0xf0 => 3,
-        0xf0..0xf5 => 4,
-        _ => return None,
-    };
-    let mut bytes = [0; 4];
-    for (place, slot) in bytes.iter_mut().enumerate().take(length) {
-        *slot = byte(place)?;
+fn percent(rest: &[u8]) -> Option<Change> {
+    let (mut bytes, mut length) = ([0; 4], 0);
+    for (byte, escape) in bytes.iter_mut().zip(rest.chunks_exact(3)) {
+        let decoded = escape
+            .strip_prefix(b"%")
+            .and_then(|digits| hexadecimal(digits, 2))
+            .and_then(|byte| u8::try_from(byte).ok());
+        let Some(decoded) = decoded else { break };
+        *byte = decoded;
+        length += 1;
     }
-    let character = std::str::from_utf8(bytes.get(..length)?)
-        .ok()
-        .and_then(|text| text.chars().next())?;
-    Some(Change::to_char(character, 3 * length))
+    let (character, used) = character(bytes.get(..length)?)?;
+    Some(Change::to_char(character, 3 * used))
 }
 
 /// Longest entity, name and digits included.
 const ENTITY_BYTES_MAX: usize = 12;
 
-fn entity(rest: &str) -> Option<Change> {
+fn entity(rest: &[u8]) -> Option<Change> {
     let end = rest
-        .bytes()
+        .iter()
         .take(ENTITY_BYTES_MAX)
-        .position(|byte| byte == b';')?;
+        .position(|byte| *byte == b';')?;
     let name = rest.get(1..end)?;
-    let character = match name.strip_prefix('#') {
-        Some(number) => match number.strip_prefix(['x', 'X']) {
-            Some(hex) => char::from_u32(u32::from_str_radix(hex, 16).ok()?)?,
-            None => char::from_u32(number.parse().ok()?)?,
-        },
+    let character = match name.strip_prefix(b"#") {
+        Some(number) => {
+            let (digits, radix) = match number {
+                [b'x' | b'X', hex @ ..] => (hex, 16),
+                decimal => (decimal, 10),
+            };
+            let digits = std::str::from_utf8(digits).ok()?;
+            char::from_u32(u32::from_str_radix(digits, radix).ok()?)?
+        }
         None => match name {
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "quot" => '"',
-            "apos" | "rsquo" | "lsquo" => '\'',
-            "nbsp" | "ensp" | "emsp" | "thinsp" => ' ',
-            "commat" => '@',
-            "period" => '.',
-            "num" => '#',
-            "sol" => '/',
-            "colon" => ':',
-            "lowbar" => '_',
-            "plus" => '+',
-            "percnt" => '%',
-            "equals" => '=',
-            "dash" | "hyphen" | "ndash" | "mdash" | "middot" | "minus" => '-',
-            "shy" | "zwnj" | "zwj" | "lrm" | "rlm" => '\u{ad}',
+            b"amp" => '&',
+            b"lt" => '<',
+            b"gt" => '>',
+            b"quot" => '"',
+            b"apos" | b"rsquo" | b"lsquo" => '\'',
+            b"nbsp" | b"ensp" | b"emsp" | b"thinsp" => ' ',
+            b"commat" => '@',
+            b"period" => '.',
+            b"num" => '#',
+            b"sol" => '/',
+            b"colon" => ':',
+            b"lowbar" => '_',
+            b"plus" => '+',
+            b"percnt" => '%',
+            b"equals" => '=',
+            b"dash" | b"hyphen" | b"ndash" | b"mdash" | b"middot" | b"minus" => '-',
+            b"shy" | b"zwnj" | b"zwj" | b"lrm" | b"rlm" => '\u{ad}',
             _ => return None,
         },
     };
@@ -253,28 +260,23 @@ fn entity(rest: &str) -> Option<Change> {
 const TAG_BYTES_MAX: usize = 64;
 
 /// The length of a tag that does not break a word, or of a comment: they show nothing.
-fn tag(rest: &str) -> Option<usize> {
-    const INLINE: [&str; 20] = [
-        "b", "i", "u", "s", "a", "em", "strong", "span", "wbr", "font", "sup", "sub", "mark",
-        "code", "small", "big", "tt", "kbd", "bdi", "bdo",
+fn tag(rest: &[u8]) -> Option<usize> {
+    const INLINE: [&[u8]; 20] = [
+        b"b", b"i", b"u", b"s", b"a", b"em", b"strong", b"span", b"wbr", b"font", b"sup", b"sub",
+        b"mark", b"code", b"small", b"big", b"tt", b"kbd", b"bdi", b"bdo",
     ];
-    let bytes = rest.as_bytes();
-    if rest.starts_with("<!--") {
-        let window = bytes.get(..bytes.len().min(TAG_BYTES_MAX))?;
+    let window = rest.get(..rest.len().min(TAG_BYTES_MAX))?;
+    if rest.starts_with(b"<!--") {
         return memchr::memmem::find(window, b"-->").map(|end| end + 3);
     }
-    bytes
-        .get(1)
+    rest.get(1)
         .filter(|byte| **byte == b'/' || byte.is_ascii_alphabetic())?;
-    let end = bytes
-        .iter()
-        .take(TAG_BYTES_MAX)
-        .position(|byte| *byte == b'>')?;
-    let inside = rest
-        .get(1..end)?
-        .trim_start_matches('/')
-        .trim_end_matches('/');
-    let name = inside.split(' ').next()?;
+    let end = memchr::memchr(b'>', window)?;
+    let slashes = |byte: &&u8| **byte == b'/';
+    let inside = rest.get(1..end)?;
+    let inside = inside.get(inside.iter().take_while(slashes).count()..)?;
+    let last = inside.len() - inside.iter().rev().take_while(slashes).count();
+    let name = inside.get(..last)?.split(|byte| *byte == b' ').next()?;
     INLINE
         .iter()
         .any(|tag| tag.eq_ignore_ascii_case(name))
