@@ -9,6 +9,7 @@ mod automaton;
 mod candidate;
 
 pub(crate) use candidate::Candidate;
+use smallvec::SmallVec;
 
 use crate::block::{BLOCK_BYTES, Block};
 use crate::work::Work;
@@ -34,8 +35,7 @@ impl Group {
 /// Groups joined by single separators. There is room for one more, a check character in brackets.
 pub(crate) struct Chain<'a> {
     text: &'a [u8],
-    groups: [Group; GROUPS_MAX + 1],
-    length: usize,
+    groups: SmallVec<[Group; GROUPS_MAX + 1]>,
     has: Has,
     /// Groups of one character.
     singles: usize,
@@ -58,30 +58,23 @@ impl Has {
 }
 
 impl<'a> Chain<'a> {
-    fn groups(&self) -> &[Group] {
-        self.groups.get(..self.length).unwrap_or_default()
-    }
-
     fn clear(&mut self) {
-        (self.length, self.singles, self.has) = (0, 0, Has::default());
+        self.groups.clear();
+        (self.singles, self.has) = (0, Has::default());
     }
 
     fn push(&mut self, group: Group) {
-        if let Some(place) = self.groups.get_mut(self.length) {
-            *place = group;
-            self.length += 1;
-            self.singles += usize::from(group.length() == 1);
-            self.has.digits += group.digits;
-            self.has.characters += group.length();
-        }
+        self.singles += usize::from(group.length() == 1);
+        self.has.digits += group.digits;
+        self.has.characters += group.length();
+        self.groups.push(group);
     }
 
     /// Its first byte, and one past its last.
     pub(crate) fn place(&self) -> (usize, usize) {
-        let groups = self.groups();
         (
-            groups.first().map_or(0, |group| group.start),
-            groups.last().map_or(0, |group| group.end),
+            self.groups.first().map_or(0, |group| group.start),
+            self.groups.last().map_or(0, |group| group.end),
         )
     }
 }
@@ -100,8 +93,7 @@ impl<'a> Chains<'a> {
     pub(crate) fn new(text: &'a [u8], end: usize, named: u128) -> Self {
         let chain = Chain {
             text,
-            groups: [Group::default(); GROUPS_MAX + 1],
-            length: 0,
+            groups: SmallVec::new(),
             has: Has::default(),
             singles: 0,
             next: 0,
@@ -116,7 +108,7 @@ impl<'a> Chains<'a> {
             let first = backwards(chain.text, digit, chain.next);
             chain.clear();
             chain.next = forwards(chain.text, first, chain).max(digit + 1);
-            if chain.has.enough(self.named) && !is_uuid(chain.groups()) {
+            if chain.has.enough(self.named) && !is_uuid(&chain.groups) {
                 return Some(&self.chain);
             }
         }
@@ -190,7 +182,7 @@ fn group(text: &[u8], start: usize) -> Group {
 }
 
 /// Collects the chain from `first` on and says where to look next.
-fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
+fn forwards(text: &[u8], first: usize, chain: &mut Chain<'_>) -> usize {
     let mut start = first;
     loop {
         let group = group(text, start);
@@ -198,15 +190,13 @@ fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
         if length == 0 || group.digits == 0 && length > LETTERS_MAX {
             return start;
         }
-        groups.push(group);
+        chain.push(group);
         let line = text.get(end..end + 2) == Some(b"\r\n");
         let separator = line || text.get(end).copied().is_some_and(is_separator);
-        if groups.length >= GROUPS_MAX {
+        if chain.groups.len() >= GROUPS_MAX {
             // The next chain begins inside of this one, so that nothing lies across.
-            return groups
-                .groups()
-                .get(GROUPS_MAX / 2)
-                .map_or(end, |group| group.start);
+            let inside = chain.groups.get(GROUPS_MAX / 2);
+            return inside.map_or(end, |group| group.start);
         }
         // A check character in brackets: `A123456(7)`.
         let check = text
@@ -216,7 +206,7 @@ fn forwards(text: &[u8], first: usize, groups: &mut Chain<'_>) -> usize {
             && text.get(end) == Some(&b'(')
             && text.get(end + 2) == Some(&b')')
         {
-            groups.push(Group {
+            chain.push(Group {
                 start: end + 1,
                 end: end + 2,
                 digits: usize::from(check.is_ascii_digit()),
@@ -262,7 +252,7 @@ impl<'a> Chain<'a> {
         work: &mut Work<'_>,
         mut meet: impl FnMut(&Candidate<'a>),
     ) -> bool {
-        let groups = self.groups();
+        let groups = &self.groups;
         // Digits one by one are one identifier or none.
         let whole_only = self.singles > 8;
         let mut has = self.has;
