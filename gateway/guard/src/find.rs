@@ -16,6 +16,11 @@ use crate::block::{BLOCK_BYTES, Block};
 use crate::secrets;
 use crate::work::Work;
 
+/// Makes ready what places are told by.
+pub(crate) fn prepare() {
+    place::prepare();
+}
+
 /// A kind's name and its place in the text.
 pub(crate) type Found = (&'static str, usize, usize);
 

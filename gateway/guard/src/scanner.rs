@@ -18,8 +18,11 @@ use regex::bytes::Regex;
 use thiserror::Error;
 
 use crate::database::DatabaseError;
+use crate::find;
 use crate::json::JsonError;
 use crate::kind::Kind;
+use crate::secrets;
+use crate::shape;
 use crate::text::Excess;
 use crate::views;
 use crate::vocabulary::Vocabulary;
@@ -145,6 +148,15 @@ pub enum What {
     Custom(usize),
 }
 
+/// Makes ready what would else wait for the first message, and let it wait.
+fn prepare() {
+    views::prepare();
+    shape::prepare();
+    find::prepare();
+    secrets::prepare();
+    identifiers::prepare();
+}
+
 /// A compiled set of patterns. Compiling takes a second, scanning microseconds.
 pub struct Scanner {
     vocabulary: Vocabulary,
@@ -171,7 +183,7 @@ impl Scanner {
         limits: Limits,
         wanted: Wanted,
     ) -> Result<Self, CompileError> {
-        views::prepare();
+        prepare();
         let confirmed = customs
             .iter()
             .map(|custom| {

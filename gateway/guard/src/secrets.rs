@@ -15,6 +15,12 @@ pub(crate) use placeholder::{OwnNames, Parts, is_in_placeholder, is_placeholder}
 pub(crate) use tokens::{TOKENS, dotted, token};
 pub(crate) use wrapped::{ANCHORS, wrapped};
 
+/// Makes ready what secrets are told by.
+pub(crate) fn prepare() {
+    assigned::prepare();
+    placeholder::prepare();
+}
+
 /// What a finder reports: kind and place.
 pub(crate) type Found = (&'static str, usize, usize);
 

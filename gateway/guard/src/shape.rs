@@ -8,7 +8,7 @@
 mod automaton;
 mod candidate;
 
-pub(crate) use candidate::Candidate;
+pub(crate) use candidate::{Candidate, prepare};
 use smallvec::SmallVec;
 
 use crate::block::{BLOCK_BYTES, Block};

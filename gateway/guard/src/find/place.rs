@@ -31,28 +31,34 @@ pub(crate) fn coordinates(text: &[u8], mut meet: impl FnMut(usize, usize)) {
     }
 }
 
+/// What a text about places has, beside `lat`.
+static PLACES: LazyLock<Parts> = LazyLock::new(|| {
+    Parts::new(&[
+        "longitude",
+        "latitude",
+        "lng",
+        "latlon",
+        "lon\"",
+        "lon'",
+        "lon:",
+        "lon=",
+        "lon,",
+        "_lon",
+        "gps",
+        "geo",
+        "coord",
+        "location",
+        "position",
+    ])
+});
+
+pub(super) fn prepare() {
+    LazyLock::force(&PLACES);
+}
+
 /// Tells `meet` of each number that is as precise as a coordinate, in a text that has anything of places but `lat`:
 /// that is also short for how long something took.
 pub(crate) fn decimals(text: &[u8], mut meet: impl FnMut(usize, usize)) {
-    static PLACES: LazyLock<Parts> = LazyLock::new(|| {
-        Parts::new(&[
-            "longitude",
-            "latitude",
-            "lng",
-            "latlon",
-            "lon\"",
-            "lon'",
-            "lon:",
-            "lon=",
-            "lon,",
-            "_lon",
-            "gps",
-            "geo",
-            "coord",
-            "location",
-            "position",
-        ])
-    });
     let is_latency = memchr::memmem::find(text, b"lat").is_some() && !PLACES.occur_in(text);
     if is_latency {
         return;

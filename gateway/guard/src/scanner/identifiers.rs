@@ -45,6 +45,10 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     }
 });
 
+pub(super) fn prepare() {
+    LazyLock::force(&SERVED);
+}
+
 impl Served {
     fn kind(&self, rule: usize) -> What {
         self.kinds

@@ -395,14 +395,19 @@ fn entropy(value: &[u8]) -> f64 {
     length.log2() - seen / length
 }
 
+static WEIGHTS: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    let weight = |count: u16| match count {
+        0 => 0.0,
+        count => f64::from(count) * f64::from(count).log2(),
+    };
+    (0..).take(VALUE_BYTES_MAX + 1).map(weight).collect()
+});
+
+pub(super) fn prepare() {
+    LazyLock::force(&WEIGHTS);
+}
+
 /// `c log c` of a count.
 fn weight(count: u16) -> f64 {
-    static WEIGHTS: LazyLock<Vec<f64>> = LazyLock::new(|| {
-        let weight = |count: u16| match count {
-            0 => 0.0,
-            count => f64::from(count) * f64::from(count).log2(),
-        };
-        (0..).take(VALUE_BYTES_MAX + 1).map(weight).collect()
-    });
     WEIGHTS.get(usize::from(count)).copied().unwrap_or(0.0)
 }

@@ -47,6 +47,10 @@ static PARTS: LazyLock<Parts> = LazyLock::new(|| {
     ])
 });
 
+pub(super) fn prepare() {
+    LazyLock::force(&PARTS);
+}
+
 /// Longest value that is looked at in full; a longer one is no placeholder.
 const BYTES_MAX: usize = 256;
 

@@ -40,6 +40,11 @@ static LAYOUTS: LazyLock<Layouts> = LazyLock::new(|| {
     }
 });
 
+/// Makes the automata ready: takes a millisecond.
+pub(crate) fn prepare() {
+    LazyLock::force(&LAYOUTS);
+}
+
 /// A sub-chain that has the shape of an identifier.
 pub(crate) struct Candidate<'a> {
     text: &'a [u8],
