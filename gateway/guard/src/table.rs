@@ -308,7 +308,7 @@ fn line_at(text: &[u8], from: usize) -> &[u8] {
     text.get(from..line_end(text, from)).unwrap_or_default()
 }
 
-fn line_start(text: &[u8], place: usize) -> usize {
+pub(crate) fn line_start(text: &[u8], place: usize) -> usize {
     memchr::memrchr(b'\n', text.get(..place).unwrap_or_default()).map_or(0, |at| at + 1)
 }
 

@@ -151,6 +151,11 @@ pub(super) fn colons(text: &[u8], place: usize) -> Option<Found> {
             .map_or(0, |last| last + 1);
     let double = at(text, end) == b':' && at(text, end + 1) == b':';
     let end = if double { end + 2 } else { end };
+    // The colon behind a label is none of the address.
+    let label = before(text, start).is_ascii_alphabetic()
+        && at(text, start) == b':'
+        && at(text, start + 1).is_ascii_hexdigit();
+    let start = start + usize::from(label);
     let run = text.get(start..end)?;
     let previous = before(text, start);
     if previous.is_ascii_alphanumeric()

@@ -281,6 +281,8 @@ fn run(text: &[u8], from: usize) -> Run {
                 run.trunk |= text.get(place..place + 3) == Some(b"(0)");
             }
             b')' if open => open = false,
+            // A dash with spaces around it parts the area's code.
+            b' ' if matches!(text.get(place + 1..place + 3), Some(b"- " | b"/ ")) => place += 2,
             b' ' | b'-' | b'.' | b'/' => {}
             // What is split goes on where the next line begins.
             b'\r' if at(text, place + 1) == b'\n' => {}

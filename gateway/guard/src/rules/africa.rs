@@ -38,6 +38,9 @@ pub(crate) const RULES: &[Rule] = &[
             "tz",
             "ת\"ז",
             "זהות",
+            "mispar zehut",
+            "zehut",
+            "teudat",
         ],
     },
     Rule {

@@ -42,7 +42,13 @@ pub(crate) const RULES: &[Rule] = &[
         bare: &[],
         near: &["999999999", "999-999-999", "99999999", "99-999-999"],
         check: asia::tfn,
-        words: &["tfn", "tax file", "tax file number", "australian tax"],
+        words: &[
+            "tfn",
+            "tax file",
+            "tax file number",
+            "australian tax",
+            "tax file no",
+        ],
     },
     Rule {
         kind: "AU_MEDICARE",
@@ -95,6 +101,10 @@ pub(crate) const RULES: &[Rule] = &[
             "id card",
             "公民身份号码",
             "resident identity",
+            "shenfenzheng",
+            "sfzh",
+            "identity card",
+            "resident identification",
         ],
     },
     Rule {
@@ -110,6 +120,8 @@ pub(crate) const RULES: &[Rule] = &[
             "resident registration",
             "korean",
             "주민등록",
+            "jumin",
+            "resident number",
         ],
     },
     Rule {
@@ -124,6 +136,7 @@ pub(crate) const RULES: &[Rule] = &[
             "マイナンバー",
             "個人番号",
             "individual number",
+            "kojin bango",
         ],
     },
     Rule {
@@ -153,6 +166,8 @@ pub(crate) const RULES: &[Rule] = &[
             "taiwan national",
             "taiwanese",
             "taiwan",
+            "tw id",
+            "roc id",
         ],
     },
     Rule {
@@ -162,12 +177,12 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["A999999*", "AA999999*"],
         check: asia::hkid,
         words: &[
-            "hkid",
             "hong kong id",
             "香港身份證",
             "身份證號碼",
             "hong kong identity",
             "香港身分證",
+            "hk id",
         ],
     },
     Rule {
@@ -194,7 +209,6 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["999999999999"],
         check: asia::my_nric,
         words: &[
-            "mykad",
             "nric",
             "kad pengenalan",
             "no kp",
@@ -203,6 +217,7 @@ pub(crate) const RULES: &[Rule] = &[
             "malaysian",
             "nombor kad pengenalan",
             "no ic",
+            "my kad",
         ],
     },
     Rule {

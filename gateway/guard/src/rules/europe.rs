@@ -48,8 +48,6 @@ pub(crate) const RULES: &[Rule] = &[
         check: europe::de_tax,
         words: &[
             "steuer id",
-            "steuer identifikationsnummer",
-            "steueridentifikationsnummer",
             "identifikationsnummer",
             "steuerid",
             "idnr",
@@ -61,6 +59,8 @@ pub(crate) const RULES: &[Rule] = &[
             "tax id",
             "tax identification",
             "steuer",
+            "steuer idnr",
+            "steuer identifikations nummer",
         ],
     },
     Rule {
@@ -71,13 +71,14 @@ pub(crate) const RULES: &[Rule] = &[
         check: europe::de_social,
         words: &[
             "sv nummer",
-            "sozialversicherungsnummer",
             "rentenversicherung",
             "versicherungsnummer",
             "rentenversicherungsnummer",
             "rvnr",
             "svnr",
             "german social",
+            "sozial versicherungs nummer",
+            "sozialversicherungsnr",
         ],
     },
     Rule {
@@ -87,20 +88,28 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["**********", "A*********"],
         check: europe::de_card,
         words: &[
-            "personalausweis",
             "ausweisnummer",
             "personalausweisnummer",
             "ausweis",
             "id card",
             "identity card",
             "ausweis nr",
+            "personal ausweis",
+            "ausweisnr",
         ],
     },
     Rule {
         kind: "FR_NIR",
         groups: "pii health europe fr",
-        bare: &["~999999999999999", "~999999A99999999"],
-        near: &[],
+        bare: &[
+            "999999999999999",
+            "9999999999999-99",
+            "9-99-99-99-999-999-99",
+            "9-99-99-99-999-99999",
+            "999999A99999999",
+            "9-99-99-9A-999-999-99",
+        ],
+        near: &["~999999999999999", "~999999A99999999"],
         check: europe::nir,
         words: &[
             "nir",
@@ -109,6 +118,8 @@ pub(crate) const RULES: &[Rule] = &[
             "insee",
             "numéro de sécu",
             "social security",
+            "num secu",
+            "numéro sécu",
         ],
     },
     Rule {
@@ -133,7 +144,13 @@ pub(crate) const RULES: &[Rule] = &[
         bare: &["~AAAAAA**A**A***A"],
         near: &[],
         check: europe::it_code,
-        words: &["codice fiscale", "cf", "fiscal code"],
+        words: &[
+            "codice fiscale",
+            "cf",
+            "fiscal code",
+            "cod fiscale",
+            "cod fisc",
+        ],
     },
     Rule {
         kind: "NL_BSN",
@@ -143,11 +160,12 @@ pub(crate) const RULES: &[Rule] = &[
         check: europe::bsn,
         words: &[
             "bsn",
-            "burgerservicenummer",
             "sofinummer",
             "sofi nummer",
             "citizen service number",
             "dutch",
+            "burger service nummer",
+            "sofi",
         ],
     },
     Rule {
@@ -157,7 +175,6 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["99999999999", "99-99-99-999-99", "999999-999-99"],
         check: europe::be_number,
         words: &[
-            "rijksregister",
             "rijksregisternummer",
             "registre national",
             "numéro national",
@@ -167,6 +184,9 @@ pub(crate) const RULES: &[Rule] = &[
             "niss",
             "rrn",
             "belgian",
+            "nrn",
+            "rijksregisternr",
+            "rijks register",
         ],
     },
     Rule {
@@ -189,6 +209,7 @@ pub(crate) const RULES: &[Rule] = &[
             "identificação fiscal",
             "número de contribuinte",
             "portuguese",
+            "numero fiscal",
         ],
     },
     Rule {
@@ -198,12 +219,12 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["9999999999", "999999-9999", "999999999999", "99999999-9999"],
         check: nordic::personnummer,
         words: &[
-            "personnummer",
             "person nummer",
             "personnr",
             "pnr",
             "samordningsnummer",
             "swedish",
+            "pers nr",
         ],
     },
     Rule {
@@ -212,7 +233,7 @@ pub(crate) const RULES: &[Rule] = &[
         bare: &[],
         near: &["9999999999", "999999-9999"],
         check: nordic::cpr,
-        words: &["cpr", "cpr nummer", "cpr nr", "personnummer", "danish"],
+        words: &["cpr", "cpr nummer", "cpr nr", "danish", "person nummer"],
     },
     Rule {
         kind: "FI_HETU",
@@ -220,13 +241,7 @@ pub(crate) const RULES: &[Rule] = &[
         bare: &["999999-999*", "999999A999*"],
         near: &[],
         check: nordic::hetu,
-        words: &[
-            "hetu",
-            "henkilötunnus",
-            "henkilotunnus",
-            "personbeteckning",
-            "finnish",
-        ],
+        words: &["hetu", "personbeteckning", "finnish", "henkilö tunnus"],
     },
     Rule {
         kind: "NO_FNR",
@@ -235,13 +250,12 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["99999999999", "999999-99999"],
         check: nordic::fnr,
         words: &[
-            "fødselsnummer",
-            "fodselsnummer",
             "fnr",
-            "personnummer",
             "d nummer",
             "norwegian",
             "fødselsnr",
+            "fødsels nummer",
+            "person nummer",
         ],
     },
     Rule {
@@ -253,11 +267,13 @@ pub(crate) const RULES: &[Rule] = &[
         words: &[
             "svnr",
             "sv nummer",
-            "sozialversicherungsnummer",
             "versicherungsnummer",
             "sozialversicherung",
             "austrian",
             "svn",
+            "sozial versicherungs nummer",
+            "sozialversicherungsnr",
+            "sv nr",
         ],
     },
     Rule {
@@ -372,12 +388,12 @@ pub(crate) const RULES: &[Rule] = &[
         near: &["99999999999"],
         check: europe::isikukood,
         words: &[
-            "isikukood",
-            "isikukoodi",
             "asmens kodas",
             "estonian",
             "personal code",
             "ik",
+            "isiku kood",
+            "asmens kodo",
         ],
     },
     Rule {
@@ -394,6 +410,7 @@ pub(crate) const RULES: &[Rule] = &[
             "kimlik numarası",
             "kimlik",
             "turkish",
+            "tc no",
         ],
     },
     Rule {

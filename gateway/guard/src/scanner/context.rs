@@ -6,7 +6,7 @@ use crate::block::{BLOCK_BYTES, Block};
 use crate::injection;
 use crate::json::Token;
 use crate::secrets::{Assignment, OwnNames};
-use crate::table::{Reach, Tables};
+use crate::table::{Reach, Tables, line_start};
 use crate::vocabulary::{Hit, rules_of};
 
 /// Bytes before a candidate in which a word names it.
@@ -62,14 +62,36 @@ fn ends_sentence(window: &[u8], at: usize) -> bool {
     let ends = match window.get(at) {
         // The next member of an object.
         Some(b',') => {
-            matches!(next(0), b'"' | b'\'') || next(0) == b' ' && matches!(next(1), b'"' | b'\'')
+            let is_member = matches!(next(0), b'"' | b'\'')
+                || next(0) == b' ' && matches!(next(1), b'"' | b'\'');
+            is_member && !is_in_list(window.get(..at).unwrap_or_default())
         }
-        // A line break counts where the line before it has words of its own after the name.
-        Some(b'\n') => behind.iter().any(u8::is_ascii_alphanumeric),
+        // The next array.
+        Some(b']') => next(0) == b',',
+        // A line break counts where the line before it has words of its own after the name, and asks for no answer.
+        Some(b'\n') => {
+            let line = window.get(..at).unwrap_or_default().trim_ascii_end();
+            behind.iter().any(u8::is_ascii_alphanumeric)
+                && !line.ends_with(b"?")
+                && !line.ends_with(b"=>")
+                && memchr::memmem::find(behind, b"input_value=").is_none()
+        }
         Some(b'<') => behind.starts_with(b"tr"),
         sign => sign.is_some(),
     };
     ends && !is_value(behind)
+}
+
+/// Whether a list of values goes on that SQL compares with: `ssn IN ('…', '…'`.
+fn is_in_list(text: &[u8]) -> bool {
+    let open = memchr::memrchr(b'(', text).map(|open| text.get(..open).unwrap_or_default());
+    open.is_some_and(|before| {
+        let word = before.trim_ascii_end();
+        word.len() > 3
+            && word
+                .get(word.len() - 3..)
+                .is_some_and(|word| word.eq_ignore_ascii_case(b" in"))
+    })
 }
 
 /// Names of members that say nothing: what is around them names their values.
@@ -253,10 +275,13 @@ impl<'a> Around<'a> {
         if self.any == 0 {
             return found;
         }
-        let from = self.sentence(start);
+        let header = self.header(start);
+        // Whatever stands under a header is named by the line of the header alone.
+        let row = header.map_or(0, |_| line_start(self.text, start));
+        let header = header.unwrap_or(0);
+        let from = self.sentence(start).max(row);
         found.near |= self.words(from.max(start.saturating_sub(BEFORE_BYTES)), start + 1);
         found.close |= self.words(from.max(start.saturating_sub(CLOSE_BYTES)), start + 1);
-        let header = self.header(start);
         let behind = self.clause(end);
         let after = header | self.words(end, behind);
         found.near |= after;
@@ -268,7 +293,7 @@ impl<'a> Around<'a> {
     pub(super) fn told(&mut self, start: usize, end: usize) -> u128 {
         let from = self.sentence(start).max(self.telling(start));
         let around = self.words(from, start + 1) | self.words(end, self.clause(end));
-        self.keys | around | self.header(start)
+        self.keys | around | self.header(start).unwrap_or(0)
     }
 
     /// Where what precedes `start` and belongs to it begins: not in another line, nor in another member.
@@ -279,7 +304,8 @@ impl<'a> Around<'a> {
         while end > 0 {
             let block = Block::before(window, end);
             let signs = block.is(b',') | block.is(b'\n') | block.is(b'<') | block.is(b'&');
-            let mut signs = (signs | block.is(b'{') | block.is(b'}')).bits();
+            let signs = signs | block.is(b'{') | block.is(b'}') | block.is(b']');
+            let mut signs = signs.bits();
             while signs != 0 {
                 let bit = signs.ilog2();
                 signs &= !(1 << bit);
@@ -336,10 +362,9 @@ impl<'a> Around<'a> {
         hits.fold(0, |words, hit| words | rules_of(hit))
     }
 
-    fn header(&mut self, place: usize) -> u128 {
-        match self.tables.header(self.text, place) {
-            Some((start, end)) => self.words(start, end),
-            None => 0,
-        }
+    /// The words of the header over `place`, if there is one.
+    fn header(&mut self, place: usize) -> Option<u128> {
+        let (start, end) = self.tables.header(self.text, place)?;
+        Some(self.words(start, end))
     }
 }

@@ -195,7 +195,7 @@ fn judged(
             best = Some((number, score));
         }
     });
-    best.filter(|_| !candidate.has_day() && !candidate.has_point())
+    best.filter(|_| !candidate.has_day() && !candidate.has_point() && !candidate.is_of_cve())
 }
 
 /// Whether the word before says that a number is given out by a shop, a carrier or a tracker.

@@ -193,14 +193,27 @@ fn sign(text: &[u8], end: usize, behind: usize, what: Assignment) -> Option<(usi
             b' ' | b'\t' => {}
             b'"' | b'\'' | b'`' if sign => return Some((at + 1, Some(*byte))),
             b'"' | b'\'' | b'`' | b']' | b')' => {}
-            b'i' if rest.get(at..at + 3) == Some(b"is ") && !sign => sign = true,
-            b's' if sign && at > 0 && rest.get(at - 1..at + 2) == Some(b"is ") => {}
-            _ => break,
+            _ if sign => break,
+            _ => match VERBS.iter().find(|verb| {
+                rest.get(at..)
+                    .is_some_and(|rest| rest.starts_with(verb.as_bytes()))
+            }) {
+                Some(verb) => {
+                    sign = true;
+                    at += verb.len() - 1;
+                }
+                None => break,
+            },
         }
         at += 1;
     }
     sign.then_some((at, None))
 }
+
+/// What says that a value follows, as sentences do. A word that may say anything else of a password has a colon.
+const VERBS: [&str; 12] = [
+    "is ", "is:", "ist:", "lautet:", "es:", "est :", "est:", "è:", "é:", "er:", "は", "는 ",
+];
 
 /// Bytes of a password's name and of the login before it.
 const LOGIN_BYTES_MAX: usize = 80;
@@ -233,15 +246,19 @@ fn value_of_pair(rest: &[u8]) -> Option<usize> {
     (between > 0 && matches!(sign, b':' | b'=')).then_some(between + b"value".len() + quote)
 }
 
-/// A value that nothing but a token can be: no word, no number, no hash.
+/// A value that nothing but a token or a password can be: no word, no number, no hash.
 fn is_token(value: &[u8], what: Assignment) -> bool {
-    const BYTES_MIN: usize = 20;
     let has = |class: fn(&u8) -> bool| value.iter().any(class);
-    what != Assignment::Password
-        && value.len() >= BYTES_MIN
+    let is_sign = |byte: &u8| b"!#$%&*+=?@^~".contains(byte);
+    let (bytes_min, signed) = match what {
+        Assignment::Password => (10, true),
+        _ => (20, false),
+    };
+    value.len() >= bytes_min
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit)
+        && (!signed || value.iter().skip(1).any(is_sign))
 }
 
 fn value_length(rest: &[u8], quoted: Option<u8>) -> usize {
@@ -304,6 +321,7 @@ fn is_password(value: &[u8]) -> bool {
     let word = word
         .strip_suffix(b"!")
         .or(word.strip_suffix(b"?"))
+        .or(word.strip_suffix(b":"))
         .unwrap_or(word);
     let is_of_names = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b'\'' | b'/' | b'[' | b']');
     let is_sign = |byte: &u8| byte.is_ascii_punctuation() && !is_of_names(byte);
@@ -374,7 +392,7 @@ fn is_code(value: &[u8]) -> bool {
 fn identifier(value: &[u8]) -> bool {
     let groups = value.split(|byte| *byte == b'-').map(<[u8]>::len);
     let words = value
-        .split(|byte| matches!(byte, b'-' | b'_' | b'.'))
+        .split(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/'))
         .filter(|word| word.len() > 2 && word.iter().all(u8::is_ascii_lowercase))
         .count();
     groups.eq([8, 4, 4, 4, 12]) || words >= 2

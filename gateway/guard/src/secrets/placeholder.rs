@@ -69,7 +69,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         // Our own placeholders: redacting twice changes nothing.
         || value.starts_with(b"[") && value.contains(&b']')
         || has_own(value)
-        || matches!(value.first(), Some(b'$' | b'%' | b'!' | b'(' | b'@' | b'*' | b'&'))
+        || matches!(value.first(), Some(b'$' | b'%' | b'!' | b'(' | b'{' | b'@' | b'*' | b'&'))
             && value.iter().skip(1).all(|byte| byte.is_ascii_alphanumeric() || b"_.{}()$%/*-:".contains(byte))
             && !value.iter().any(u8::is_ascii_digit)
 }

@@ -117,16 +117,24 @@ impl Candidate<'_> {
         self.breaks == 0 && self.is_digits() && before(1) == b'.' && before(2).is_ascii_digit()
     }
 
-    /// Whether it begins or ends with a word as sentences have them, which is then no part of an identifier.
+    /// Whether a word is in it as sentences have them, which is then no part of an identifier.
     pub(crate) fn has_words(&self) -> bool {
         let text = self.text.get(self.start..self.end).unwrap_or_default();
         let word = |group: &[u8]| {
             group.iter().all(u8::is_ascii_alphabetic)
                 && group.iter().skip(1).any(u8::is_ascii_lowercase)
         };
-        let mut groups = text.split(|byte| is_separator(*byte));
-        groups.clone().count() > 1
-            && (groups.next().is_some_and(word) || groups.next_back().is_some_and(word))
+        self.separators > 0 && text.split(|byte| is_separator(*byte)).any(word)
+    }
+
+    /// Whether it is the number of a published weakness: `CVE-2026-12345`.
+    pub(crate) fn is_of_cve(&self) -> bool {
+        let from = self.start.saturating_sub(b"CVE-".len());
+        let around = self.text.get(from..self.end).unwrap_or_default();
+        around.starts_with(b"CVE-")
+            || around
+                .get(self.start - from..)
+                .is_some_and(|own| own.starts_with(b"CVE-"))
     }
 
     /// Tells `judge` of each rule that the candidate has the shape of, and whether the layout speaks for itself.

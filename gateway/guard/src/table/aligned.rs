@@ -1,4 +1,4 @@
-//! Tables whose columns are aligned with spaces, under a line of headers and a ruler.
+//! Tables whose columns are aligned with spaces, under a line of headers and a ruler, or under headers in capitals.
 
 use memchr::memmem;
 
@@ -8,7 +8,7 @@ use super::{COLUMNS_MAX, Cell, LINE_BYTES_MAX, is_ruler, line_at, line_start};
 /// between them is looked at twice.
 #[derive(Debug, Default)]
 pub(super) struct Aligned {
-    /// Whether the text may have such a table: most have no ruler.
+    /// Whether the text may have such a table: most have no ruler and begin with no headers.
     may_be: Option<bool>,
     row: Option<usize>,
     head: Option<usize>,
@@ -22,8 +22,11 @@ impl Aligned {
                 .get(..text.len().min(LINE_BYTES_MAX))
                 .unwrap_or_default();
             // Most texts are a single line.
-            memchr::memchr(b'\n', head).is_some()
-                && (memmem::find(head, b"====").is_some() || memmem::find(head, b"----").is_some())
+            memchr::memchr(b'\n', head).is_some_and(|end| {
+                memmem::find(head, b"====").is_some()
+                    || memmem::find(head, b"----").is_some()
+                    || is_heading(head.get(..end).unwrap_or_default())
+            })
         })
     }
 
@@ -59,9 +62,19 @@ impl Aligned {
             if is_ruler(above) {
                 return Some(line_start(text, line.checked_sub(1)?));
             }
+            if line == 0 && is_heading(above) {
+                return Some(line);
+            }
         }
         None
     }
+}
+
+/// Whether a line is of headers in capitals, as programs print them: `NAME   STATUS   AGE`.
+fn is_heading(line: &[u8]) -> bool {
+    line.first().is_some_and(u8::is_ascii_uppercase)
+        && !line.iter().any(u8::is_ascii_lowercase)
+        && columns(line).nth(1).is_some()
 }
 
 /// What stands in a line between two spaces or more.
