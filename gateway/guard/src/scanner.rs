@@ -6,6 +6,7 @@
 mod context;
 mod credentials;
 mod customs;
+mod heads;
 mod identifiers;
 mod judge;
 mod local;

@@ -1,11 +1,15 @@
-//! Columns: which header a cell stands under, in CSV, in tables of text, in SQL, in HTML and aligned with spaces.
+//! Columns: which header a cell stands under, in CSV, in tables of text, in SQL, in HTML, in arrays of JSON and aligned
+//! with spaces.
 
 mod aligned;
+mod bracketed;
 mod html;
+mod json;
 mod sql;
 
 use crate::work::Work;
 use aligned::Aligned;
+use bracketed::{Brackets, ROUND, SQUARE};
 
 /// Where a cell begins and ends in the text.
 type Cell = (usize, usize);
@@ -27,6 +31,8 @@ pub(crate) struct Tables {
     columns: Option<Vec<Cell>>,
     /// Of HTML.
     heads: Option<Vec<Cell>>,
+    /// Of JSON.
+    names: Option<Vec<Cell>>,
     /// Of columns that spaces align.
     aligned: Aligned,
     row: Row,
@@ -86,8 +92,10 @@ impl Tables {
             self.next_table(text);
         }
         if place < self.start || place >= self.end {
-            return sql::header(self.columns(text), text, place)
+            return ROUND
+                .header(self.columns(text), text, place)
                 .or_else(|| html::header(self.heads(text), text, place))
+                .or_else(|| SQUARE.header(self.names(text), text, place))
                 .or_else(|| self.aligned.header(text, place));
         }
         let line = line_start(text, place);
@@ -109,6 +117,7 @@ impl Tables {
             Some(_) if from < self.end && to > self.start => Reach::Any,
             _ if self.columns(text).is_empty()
                 && self.heads(text).is_empty()
+                && self.names(text).is_empty()
                 && !self.aligned.may_be_in(text) =>
             {
                 Reach::None
@@ -159,6 +168,10 @@ impl Tables {
             {
                 return false;
             }
+            // Statements and members of an object, a line each, are no rows.
+            if matches!(delimiter, b',' | b';') && line.trim_ascii_end().ends_with(&[*delimiter]) {
+                return false;
+            }
             let count = count(line, *delimiter);
             (2..=COLUMNS_MAX).contains(&count) && self::count(next, *delimiter) == count
         });
@@ -205,8 +218,9 @@ impl Tables {
         if (self.start..self.end).contains(&place) {
             return column(Form::Lines(self.delimiter), &self.header, self.end);
         }
-        column(Form::Sql, self.columns(text), text.len())
+        column(Form::Rows(ROUND), self.columns(text), text.len())
             .or_else(|| column(Form::Html, self.heads(text), text.len()))
+            .or_else(|| column(Form::Rows(SQUARE), self.names(text), text.len()))
     }
 
     /// The columns that an insertion in SQL names.
@@ -220,6 +234,12 @@ impl Tables {
         self.heads
             .get_or_insert_with(|| html::heads(text).unwrap_or_default())
     }
+
+    /// The names over arrays of JSON.
+    fn names(&mut self, text: &[u8]) -> &[Cell] {
+        self.names
+            .get_or_insert_with(|| json::names(text).unwrap_or_default())
+    }
 }
 
 /// What rows are written in.
@@ -227,7 +247,8 @@ impl Tables {
 enum Form {
     /// Lines with this delimiter.
     Lines(u8),
-    Sql,
+    /// Brackets.
+    Rows(Brackets),
     Html,
 }
 
@@ -268,7 +289,7 @@ impl Column {
                     at += line.len() + 1;
                 }
             }
-            Form::Sql => sql::rows(text, self.start, row),
+            Form::Rows(brackets) => brackets.rows(text, self.start, row),
             Form::Html => html::rows(text, self.start, row),
         }
     }

@@ -102,6 +102,18 @@ fn headers_name_their_columns() {
             "NAME           NHS NUMBER       STATUS\n======================================\nJO ZELLER      {cell}     OPEN\nAN PAPADAKIS   {cell}     DONE\n"
         ),
         format!("INSERT INTO t (id, nhs_number) VALUES\n(7, '{cell}'),\n(8, '{cell}')"),
+        format!(
+            "NO   NAME          NHS NUMBER\n1    Jo Zeller     {cell}\n2    An Ito        {cell}"
+        ),
+        format!(
+            "{{\"columns\": [\"id\", \"nhs_number\"], \"rows\": [[7, \"{cell}\"], [8, \"{cell}\"]]}}"
+        ),
+        format!(
+            "[\n  [\"place, town\", \"nhs_number\"],\n  [\n    \"Bern, CH\",\n    \"{cell}\"\n  ]\n]"
+        ),
+        format!(
+            "{{\"fields\":[{{\"name\":\"id\"}},{{\"name\":\"nhs_number\",\"type\":\"[text]\"}}],\"rows\":[[7,\"{cell}\"]]}}"
+        ),
     ] {
         let found = kinds(&json!([text]));
         assert!(
@@ -113,6 +125,108 @@ fn headers_name_their_columns() {
         "<table><tr><th>NHS number</th><th>id</th></tr><tr><td>7</td><td>{cell}</td></tr></table>"
     );
     assert_eq!(kinds(&json!([beside])), [""; 0]);
+    // Neither the line above names a cell, nor a header another column or an array that is no row.
+    for text in [
+        format!("order,NHS number\n{cell},7\n{cell},8"),
+        format!("{{\"columns\": [\"nhs_number\", \"id\"], \"rows\": [[7, \"{cell}\"]]}}"),
+        format!(
+            "{{\"columns\": [\"nhs_number\", \"id\"], \"rows\": [[7, 8]], \"order\": [\"{cell}\"]}}"
+        ),
+        format!("{{\n  \"nhs_number\": null,\n  \"order\": \"{cell}\",\n  \"items\": 2\n}}"),
+    ] {
+        assert_eq!(kinds(&json!([text])), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn headers_name_rows_of_arrays() {
+    let (cell, secret) = ("943 476 5919", key());
+    let rows = json!([[7, cell, secret], [8, cell, secret]]);
+    for table in [
+        json!({"columns": ["id", "nhs_number", "api_key"], "rows": rows}),
+        json!({"schema": {"fields": [{"name": "id"}, {"name": "nhs_number"}, {"name": "api_key"}]}, "data": rows}),
+        json!([
+            ["id", "nhs_number", "api_key"],
+            [7, cell, secret],
+            [8, cell, secret]
+        ]),
+    ] {
+        let expected = ["UK_NHS", "GENERIC_SECRET", "UK_NHS", "GENERIC_SECRET"];
+        assert_eq!(kinds(&table), expected, "{table}");
+    }
+    for table in [
+        json!({"columns": ["nhs_number", "id"], "rows": [[7, cell]]}),
+        json!({"tags": ["id", "nhs_number"], "rows": [[7, cell]]}),
+        json!({"columns": ["id", "nhs_number"], "orders": [7, cell]}),
+        json!([["id", 1], ["nhs_number", 2], [cell, 3]]),
+    ] {
+        assert_eq!(kinds(&table), [""; 0], "{table}");
+    }
+}
+
+#[test]
+fn sentences_name_what_follows_them() {
+    let cell = "943 476 5919";
+    for (text, kind) in [
+        (
+            format!("agent: and your NHS number?\ncaller: sure, it is {cell}"),
+            "UK_NHS",
+        ),
+        (
+            format!("array(1) {{\n  [\"nhs_number\"]=>\n  string(12) \"{cell}\"\n}}"),
+            "UK_NHS",
+        ),
+        (
+            format!(
+                "1 validation error for Patient\nnhs_number\n  not an option (input_value='{cell}', input_type=str)"
+            ),
+            "UK_NHS",
+        ),
+        (
+            format!("SELECT * FROM t WHERE nhs_number IN ('401 023 2137','{cell}')"),
+            "UK_NHS",
+        ),
+        (
+            "k\u{f6}nnen Sie anrufen: Telefon 0221 - 362108".to_owned(),
+            "PHONE",
+        ),
+        ("au 06 12 92 37 09 (t\u{e9}l.)".to_owned(), "PHONE"),
+        (
+            "direcci\u{f3}n IP:fe80::8c4b:e3ff:fe43:1880\u{a6}ok".to_owned(),
+            "IP_ADDRESS",
+        ),
+        (format!("Das Passwort lautet: {}", password()), "PASSWORD"),
+        (format!("la contrase\u{f1}a es: {}", password()), "PASSWORD"),
+        (
+            format!(
+                "\u{65b0}\u{3057}\u{3044} password \u{306f} {} \u{3067}\u{3059}",
+                password()
+            ),
+            "PASSWORD",
+        ),
+        (
+            format!("try with SMTP_PASSWORD {} again", password()),
+            "PASSWORD",
+        ),
+    ] {
+        let found = kinds(&json!([text]));
+        assert!(
+            !found.is_empty() && found.iter().all(|found| found == kind),
+            "{text}: {found:?}"
+        );
+    }
+    for text in [
+        format!("agent: and your NHS number?\ncaller: none\nagent: order {cell}"),
+        format!("{{\"names\": [\"nhs_number\"], \"orders\": [\"{cell}\"]}}"),
+        "CVE-2022-85992 affects passport".to_owned(),
+        "ns1.test. 3600 IN SOA a.test. 2025111939 7200 3600 3630974 300".to_owned(),
+        "the passport desk: test pass 9993 fail 4".to_owned(),
+        "(setq password (read-passwd \"Password: \"))".to_owned(),
+        "jdbc:db://h;user=app;password={password}".to_owned(),
+        "cannot find the specified secret: prod/api/token-4677".to_owned(),
+    ] {
+        assert_eq!(kinds(&json!([text])), [""; 0], "{text}");
+    }
 }
 
 #[test]

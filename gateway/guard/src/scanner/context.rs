@@ -1,5 +1,6 @@
 //! Which identifiers the words around a place speak of.
 
+use super::heads::Heads;
 use super::judge::Met;
 use super::{Place, Scan};
 use crate::block::{BLOCK_BYTES, Block};
@@ -27,7 +28,13 @@ pub(super) struct Known {
 }
 
 /// What a token's keys say about it.
-pub(super) fn of_keys(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> Known {
+pub(super) fn of_keys(
+    scan: &Scan<'_>,
+    names: &OwnNames,
+    known: &[Known],
+    heads: &Heads,
+    token: usize,
+) -> Known {
     let Some(place) = scan.room.places.get(token) else {
         return Known::default();
     };
@@ -52,7 +59,11 @@ pub(super) fn of_keys(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token:
             .and_then(|parent| scan.room.nodes.get(parent as usize));
     }
     words |= sibling(scan, names, known, token);
-    Known { words, promises }
+    let over = heads.over(scan, place);
+    Known {
+        words: words | over.words,
+        promises: promises.or(over.promises),
+    }
 }
 
 /// Whether the sign at `at` ends what is said before what follows the window.
@@ -126,7 +137,6 @@ fn is_said(scan: &Scan<'_>, key: Option<usize>) -> bool {
 
 /// `{"label": "SSN", "value": …}`: the member before names the member after.
 fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> u128 {
-    const LABEL_BYTES_MAX: usize = 48;
     let place = scan.room.places.get(token);
     let (Some(key), Some(place)) = (place.and_then(Place::key), place) else {
         return 0;
@@ -142,15 +152,17 @@ fn sibling(scan: &Scan<'_>, names: &OwnNames, known: &[Known], token: usize) -> 
     if !VALUES.iter().any(|value| name.eq_ignore_ascii_case(value)) {
         return 0;
     }
-    // What something was taken out of was longer.
     let labels = |label: &Place| {
-        label.node == place.node
-            && label.token == Token::String
-            && shown_bytes(scan, label) < LABEL_BYTES_MAX
-            && !names.occur_in(label.raw(scan.message))
+        label.node == place.node && label.token == Token::String && is_label(scan, names, label)
     };
     let is_named = scan.room.places.get(before).is_some_and(labels);
     if is_named { words } else { 0 }
+}
+
+/// Whether a string is as short as labels are, and was not longer before something was taken out of it.
+pub(super) fn is_label(scan: &Scan<'_>, names: &OwnNames, place: &Place) -> bool {
+    const LABEL_BYTES_MAX: usize = 48;
+    shown_bytes(scan, place) < LABEL_BYTES_MAX && !names.occur_in(place.raw(scan.message))
 }
 
 /// How long a string is without what cannot be seen of it, which may be taken out.

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::context::{self, Known};
+use super::heads::Heads;
 use super::identifiers::{self, Named};
 use super::{Finding, Local, Scan, ScanError, Scanner, Wanted, What, credentials, customs};
 use crate::injection;
@@ -34,6 +35,7 @@ pub(super) fn judge(
         work,
         known: std::mem::take(&mut room.known),
         learned,
+        heads: std::mem::take(&mut room.heads),
         phrases: std::mem::take(&mut room.phrases),
         local: std::mem::take(&mut room.local),
         findings: Vec::new(),
@@ -46,8 +48,8 @@ pub(super) fn judge(
     }
     drop_covered(&mut judge.findings);
     let room = &mut scan.room;
-    (room.hits, room.known, room.phrases, room.local) =
-        (hits, judge.known, judge.phrases, judge.local);
+    (room.hits, room.known, room.heads) = (hits, judge.known, judge.heads);
+    (room.phrases, room.local) = (judge.phrases, judge.local);
     Ok(judge.findings)
 }
 
@@ -59,6 +61,7 @@ struct Judge<'a, 'b> {
     known: Vec<Known>,
     /// Whether anything is known of any token.
     learned: bool,
+    heads: Heads,
     /// Of instructions: the token, and which.
     phrases: Vec<(usize, usize)>,
     local: Local,
@@ -68,6 +71,9 @@ struct Judge<'a, 'b> {
 impl Judge<'_, '_> {
     fn texts(&mut self, scan: &Scan<'_>, hits: &[Hit]) -> Result<(), ScanError> {
         let texts = &scan.room.texts;
+        if scan.room.rows && !self.learned {
+            self.learn_heads(scan, hits);
+        }
         let mut next = 0;
         let mut named = Named::default();
         for segment in &texts.segments {
@@ -83,6 +89,7 @@ impl Judge<'_, '_> {
                             scan,
                             &self.scanner.vocabulary.names,
                             &self.known,
+                            &self.heads,
                             segment.token,
                         )
                     } else {
@@ -152,12 +159,27 @@ impl Judge<'_, '_> {
         };
         known.words |= met.words;
         self.learned |= met.words != 0;
-        if met.keyword.is_some()
-            && segment.source == Source::Key
-            && crate::secrets::promises(text_of(scan, segment))
+        if segment.source == Source::Key
+            && let Some(promise) = met.promise(scan, segment)
         {
-            known.promises = met.keyword;
+            known.promises = Some(promise);
             self.learned = true;
+        }
+    }
+
+    /// Keeps what headers say, which may stand behind their rows.
+    fn learn_heads(&mut self, scan: &Scan<'_>, hits: &[Hit]) {
+        let names = &self.scanner.vocabulary.names;
+        let mut next = 0;
+        for segment in &scan.room.texts.segments {
+            let met = Met::next(hits, &mut next, segment);
+            if segment.source == Source::Value && (met.words != 0 || met.keyword.is_some()) {
+                let says = || Known {
+                    words: met.words,
+                    promises: met.promise(scan, segment),
+                };
+                self.learned |= self.heads.learn(scan, names, segment.token, says);
+            }
         }
     }
 
@@ -241,6 +263,12 @@ impl<'a> Met<'a> {
         }
         met.hits = hits.get(first..*next).unwrap_or_default();
         met
+    }
+
+    /// What a name promises about its value.
+    fn promise(&self, scan: &Scan<'_>, segment: &Segment) -> Option<Assignment> {
+        self.keyword
+            .filter(|_| crate::secrets::promises(text_of(scan, segment)))
     }
 }
 

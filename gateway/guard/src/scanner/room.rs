@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 use super::context::Known;
+use super::heads::Heads;
 use super::local::Local;
 use super::walk::Level;
 use super::{Node, Place};
@@ -26,9 +27,12 @@ pub(crate) struct Room {
     pub(crate) texts: Texts,
     /// Texts as they are once they were redacted.
     pub(super) edited: Texts,
+    /// Whether an array is in an array, as rows are.
+    pub(super) rows: bool,
     pub(super) levels: Vec<Level>,
     pub(super) hits: Vec<Hit>,
     pub(super) known: Vec<Known>,
+    pub(super) heads: Heads,
     pub(super) phrases: Vec<(usize, usize)>,
     pub(super) local: Local,
 }
@@ -77,9 +81,11 @@ impl Room {
             nodes: Vec::new(),
             texts: Texts::new(),
             edited: Texts::new(),
+            rows: false,
             levels: Vec::new(),
             hits: Vec::new(),
             known: Vec::new(),
+            heads: Heads::new(),
             phrases: Vec::new(),
             local: Local::new(),
         }
@@ -93,6 +99,7 @@ impl Room {
             self.levels.capacity(),
             self.hits.capacity(),
             self.known.capacity(),
+            self.heads.capacity(),
             self.phrases.capacity(),
             self.local.capacity(),
             self.texts.capacity(),
@@ -103,9 +110,11 @@ impl Room {
         }
         self.places.clear();
         self.nodes.clear();
+        self.rows = false;
         self.levels.clear();
         self.hits.clear();
         self.known.clear();
+        self.heads.clear();
         self.phrases.clear();
         self.local.clear();
         self.texts.clear();

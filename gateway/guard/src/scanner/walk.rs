@@ -85,6 +85,7 @@ impl Visit for Walker<'_, '_> {
             key: level.key,
             index: level.index,
         });
+        self.room.rows |= node > 0 && !object && !level.object;
         self.room.levels.push(level);
         let zone = level.due.under;
         self.level = Level {
