@@ -189,6 +189,8 @@ pub(crate) enum Next {
     First,
     /// Encoded runs, each a view, from this byte on.
     Run(usize),
+    /// Runs of tag characters, each a view, from this byte on.
+    Tags(usize),
     /// There is no other.
     None,
 }
@@ -203,14 +205,22 @@ pub(crate) fn next(text: &[u8], asks: Asks, is_view: bool, from: Next, made: &mu
         Next::First if asks.0 & (ESCAPE | HIGH) != 0 && plain::decode(text, again, made) => {
             return Next::Run(0);
         }
-        Next::First => 0,
-        Next::Run(from) => from,
+        Next::First => Some(0),
+        Next::Run(from) => Some(from),
+        Next::Tags(_) => None,
         Next::None => return Next::None,
     };
-    if asks.0 & RUN == 0 {
-        return Next::None;
+    let run = run.filter(|_| asks.0 & RUN != 0);
+    if let Some(next) = run.and_then(|from| encoded::run(text, from, made)) {
+        return Next::Run(next);
     }
-    encoded::run(text, run, made).map_or(Next::None, Next::Run)
+    let from = match from {
+        Next::Tags(from) => from,
+        _ => 0,
+    };
+    let tags = Some(from).filter(|_| asks.0 & HIGH != 0);
+    let next = tags.and_then(|from| encoded::tags(text, from, made));
+    next.map_or(Next::None, Next::Tags)
 }
 
 const RUN: u8 = 1;

@@ -88,12 +88,7 @@ impl Vocabulary {
         }
         if wanted.injection {
             for (phrase, number) in PHRASES.iter().zip(0..) {
-                build.add(
-                    phrase.expression.to_owned(),
-                    true,
-                    false,
-                    Mark::Phrase(number),
-                );
+                build.add(phrase.within_text(), true, false, Mark::Phrase(number));
             }
         }
         for (custom, number) in customs.iter().zip(0..) {

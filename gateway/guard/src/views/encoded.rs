@@ -37,6 +37,40 @@ pub(super) fn run(text: &[u8], from: usize, made: &mut View) -> Option<usize> {
     None
 }
 
+/// Fewest tag characters that say something: the flags of nations have five and an end.
+const TAGS_MIN: usize = 8;
+
+/// Makes the view of the first run of tag characters from `from` on, which show nothing and which a model reads as the
+/// ASCII that they repeat (Unicode 23.9), and says where to look for the next.
+pub(super) fn tags(text: &[u8], from: usize, made: &mut View) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += memchr::memmem::find(text.get(at..)?, b"\xf3\xa0")?;
+        let characters = text.get(at..)?.chunks_exact(4).map_while(tag);
+        let start = at;
+        for character in characters {
+            made.put(char::from(character), at, at + 4);
+            at += 4;
+        }
+        if made.text.len() >= TAGS_MIN {
+            return Some(at);
+        }
+        made.text.clear();
+        made.pieces.clear();
+        at = at.max(start + 1);
+    }
+}
+
+/// The character of ASCII that a tag character repeats.
+fn tag(bytes: &[u8]) -> Option<u8> {
+    let code = match bytes {
+        [0xf3, 0xa0, 0x80, last] => last & 0x3f,
+        [0xf3, 0xa0, 0x81, last] => 0x40 | last & 0x3f,
+        _ => return None,
+    };
+    (b' '..=b'~').contains(&code).then_some(code)
+}
+
 /// The next run that is long enough. A byte that belongs to none, in a block, ends what could have begun before it.
 fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
