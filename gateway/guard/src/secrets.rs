@@ -6,18 +6,18 @@
 mod assigned;
 mod placeholder;
 mod tokens;
+mod value;
 mod wrapped;
 
-pub(crate) use assigned::{
-    Assignment, KEYWORDS, assignment, name, promises, value as assigned_value,
-};
+pub(crate) use assigned::{Assignment, KEYWORDS, assignment, name, promises};
 pub(crate) use placeholder::{OwnNames, Parts, is_in_placeholder, is_placeholder};
 pub(crate) use tokens::{TOKENS, dotted, token};
+pub(crate) use value::known as assigned_value;
 pub(crate) use wrapped::{ANCHORS, wrapped};
 
 /// Makes ready what secrets are told by.
 pub(crate) fn prepare() {
-    assigned::prepare();
+    value::prepare();
     placeholder::prepare();
 }
 
