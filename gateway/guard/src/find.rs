@@ -32,6 +32,7 @@ enum Trigger {
     Colon,
     Dash,
     Plus,
+    Bracket,
     /// Of a wallet, or of a number with two zeros.
     Wallet,
 }
@@ -44,6 +45,7 @@ impl Trigger {
             b':' => Self::Colon,
             b'-' => Self::Dash,
             b'+' => Self::Plus,
+            b'(' => Self::Bracket,
             _ => Self::Wallet,
         }
     }
@@ -76,6 +78,7 @@ pub(crate) fn structures(
             Trigger::Plus => {
                 phone::international(text, place).map(|(start, end)| ("PHONE", start, end))
             }
+            Trigger::Bracket => phone::area(text, place).map(|(start, end)| ("PHONE", start, end)),
             Trigger::Wallet => crypto::wallet(text, place)
                 .map(|(start, end)| ("CRYPTO", start, end))
                 .or_else(|| {
@@ -144,6 +147,7 @@ const NAME: u8 = 4;
 const COLON: u8 = 8;
 /// What begins a number behind a plus.
 const OPENING: u8 = 16;
+const DIGIT: u8 = 32;
 
 const BESIDE: [u8; 256] = {
     let mut beside = [0; 256];
@@ -155,7 +159,7 @@ const BESIDE: [u8; 256] = {
         )]
         {
             beside[byte] = match byte as u8 {
-                b'0'..=b'9' => ALPHANUMERIC | HEXADECIMAL | NAME | OPENING,
+                b'0'..=b'9' => ALPHANUMERIC | HEXADECIMAL | NAME | OPENING | DIGIT,
                 b'a'..=b'f' | b'A'..=b'F' => ALPHANUMERIC | HEXADECIMAL | NAME,
                 b'g'..=b'z' | b'G'..=b'Z' => ALPHANUMERIC | NAME,
                 b'_' | b'-' => NAME,
@@ -182,7 +186,8 @@ fn likely(text: &[u8], start: usize) -> u16 {
     let hexadecimal = (digits | block.within(b'a', b'f') | block.within(b'A', b'F')).bits();
     let (dashes, colons) = (block.is(b'-').bits(), block.is(b':').bits());
     let name = alphanumeric | dashes | block.is(b'_').bits();
-    let opening = (digits | block.is(b'(')).bits();
+    let bracket = block.is(b'(');
+    let opening = (digits | bracket).bits();
     // Neither a wallet nor a number begins inside of a word or a number, nor is a single character.
     let begins = block.is(b'0') | block.is(b'1') | block.is(b'3') | block.is(b'b') | block.is(b'B');
     let address = hexadecimal | colons;
@@ -192,6 +197,7 @@ fn likely(text: &[u8], start: usize) -> u16 {
         | colons & (ahead(colons, COLON) | in_address)
         | dashes & behind(hexadecimal, HEXADECIMAL) & ahead(hexadecimal, HEXADECIMAL)
         | block.is(b'+').bits() & ahead(opening, OPENING)
+        | bracket.bits() & ahead(digits.bits(), DIGIT)
         | begins.bits() & !behind(alphanumeric, ALPHANUMERIC) & ahead(alphanumeric, ALPHANUMERIC)
 }
 

@@ -117,6 +117,27 @@ fn worst(bytes: usize) -> Vec<(&'static str, String)> {
             format!("NAME   SSN\n==========\n{}", many("JO     078051120\n")),
         ),
         ("rulers", format!("ssn {}", many("-----\n078051120\n"))),
+        (
+            "rows under headers in capitals",
+            format!("NAME   SSN\n{}", many("JO     078051120\n")),
+        ),
+        (
+            "rows of arrays",
+            format!("[\"id\",\"ssn\"],{}", many("[7,\"078051120\"],")),
+        ),
+        (
+            "a row behind spaces",
+            format!(
+                "[\"id\",\"ssn\"],{}[{}",
+                many(" "),
+                "\"078051120\",".repeat(150)
+            ),
+        ),
+        ("names in arrays", many("[\"ssn\", 078051120")),
+        ("answers", many("ssn?\n078051120 ")),
+        ("tags", many("\u{e0041}")),
+        ("tags apart", many("\u{e0041}a")),
+        ("areas", many("(312) 750-5420")),
         ("commands", many("curl -u a:b ")),
         ("pairs", many("token value=")),
         ("tokens", many("ops_eyJ")),
@@ -209,6 +230,21 @@ fn a_scan_is_asked_about_wherever_its_work_is() {
         }
         assert!(all > 2, "{name}: asked {all} times");
     }
+}
+
+/// Rows have their headers as soon as a row has them, however many there are of both.
+#[test]
+fn work_on_headers_grows_as_rows_do() {
+    let table = |rows: usize| {
+        let heads = vec!["ssn"; 200];
+        let row = vec!["078051120"; 200];
+        serde_json::json!({"columns": heads, "rows": vec![row; rows]}).to_string()
+    };
+    let (once, twice) = (
+        asked(SCANNED, table(50).as_bytes()),
+        asked(SCANNED, table(100).as_bytes()),
+    );
+    assert!(once > 2 && twice <= 2 * once + 2, "{once}, {twice}");
 }
 
 #[test]

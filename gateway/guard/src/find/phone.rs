@@ -182,6 +182,25 @@ pub(super) fn double_zero(text: &[u8], place: usize) -> Option<(usize, usize)> {
     (digits >= 9 && parted).then_some((place, end))
 }
 
+/// The number with its area's code in brackets at a `(`, as North America writes it: `(312) 750-5420`.
+pub(super) fn area(text: &[u8], place: usize) -> Option<(usize, usize)> {
+    let digits = |from: usize, count: usize| {
+        ahead(text, from, count + 1, |byte| byte.is_ascii_digit()) == count
+    };
+    // Neither an area nor an exchange begins with 0 or 1.
+    let part = |from: usize| matches!(at(text, from), b'2'..=b'9') && digits(from, 3);
+    let exchange = place + 5 + usize::from(at(text, place + 5) == b' ');
+    let end = exchange + 8;
+    let is_number = part(place + 1)
+        && at(text, place + 4) == b')'
+        && part(exchange)
+        && matches!(at(text, exchange + 3), b'-' | b' ' | b'.')
+        && digits(exchange + 4, 4)
+        && !before(text, place).is_ascii_alphanumeric()
+        && !at(text, end).is_ascii_alphanumeric();
+    is_number.then_some((place, end))
+}
+
 /// The end of a number with a country code that begins at `from`: the longest that the country's plan has.
 fn coded(text: &[u8], from: usize) -> Option<usize> {
     if !at(text, from).is_ascii_digit() && at(text, from) != b'(' {

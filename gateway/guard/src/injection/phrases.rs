@@ -191,7 +191,7 @@ pub(crate) const PHRASES: &[Phrase] = &[
     phrase(
         Family::Persona,
         0.7,
-        r"\b(do anything now|dan mode|developer mode (enabled|on|v2)|jailbreak mode|god mode|sudo mode|act as dan|you are dan\b|stay in character|evil (twin|bot|assistant)|opposite day)",
+        r"\b(do anything now|dan mode|developer mode (enabled|v2)|jailbreak mode|god mode|sudo mode|act as dan|you are dan\b|stay in character|evil (twin|bot|assistant)|opposite day)",
     ),
     phrase(
         Family::Persona,
@@ -418,6 +418,31 @@ pub(crate) const PHRASES: &[Phrase] = &[
         Family::Persona,
         0.45,
         r"\bwithout\s+(any |the |all |external |moral |ethical |or |safety ){0,5}(rules|considerations|oversight|safety|censoring|filter|wrapper)\b",
+    ),
+    phrase(
+        Family::Concealment,
+        0.5,
+        r"\bif\s+(the\s+)?(user|anyone|anybody|somebody|someone|human)\s+asks\b.{0,60}\b(say|answer|reply|tell|claim|pretend|respond)\b",
+    ),
+    phrase(
+        Family::Concealment,
+        0.45,
+        r"\b(do not|don't|never) (reveal|disclose|mention)( this| it)?\s*[-.!<)\x00]",
+    ),
+    phrase(
+        Family::Exfiltration,
+        0.45,
+        r"\b(pass|exfiltrate|attach|include|put)\s+(the\s+)?[`'\x22]?(~/|/etc/|\.env\b|\.ssh|\.aws)",
+    ),
+    phrase(
+        Family::Markup,
+        0.45,
+        r"<!--\s*(hidden|instructions?|system|secret|note to|ai|assistant|model)\b",
+    ),
+    phrase(
+        Family::Address,
+        0.5,
+        r"\b(when|if) an? (ai|llm|language model|model|bot|assistant)\s+(\S+\s+)?(evaluates|reads|reviews|summari[sz]es|processes|parses|screens|sees)\b",
     ),
 ];
 

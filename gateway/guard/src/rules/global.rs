@@ -57,6 +57,10 @@ pub(crate) const RULES: &[Rule] = &[
             "téléphone",
             "tél",
             "joindre au",
+            "callback",
+            "contact",
+            "erreichbar",
+            "reachable",
             "điện thoại",
             "telephone number",
             "handy",
@@ -194,7 +198,19 @@ pub(crate) const RULES: &[Rule] = &[
         bare: &[],
         near: &[],
         check: money::bic,
-        words: &["bic", "swift", "swift code", "bic code", "swift bic"],
+        words: &[
+            "bic",
+            "swift",
+            "swift code",
+            "bic code",
+            "swift bic",
+            "52a",
+            "53a",
+            "54a",
+            "56a",
+            "57a",
+            "58a",
+        ],
     },
     Rule {
         kind: "IP_ADDRESS",
@@ -332,6 +348,15 @@ pub(crate) const RULES: &[Rule] = &[
             "syntymäaika",
             "syntynyt",
             "data urodzenia",
+            "data ur",
+            "szül",
+            "szül dátum",
+            "γέννησης",
+            "fecha nac",
+            "data nasc",
+            "dt nasc",
+            "geb dat",
+            "ddn",
             "urodzony",
             "urodzona",
             "urodzenia",
@@ -592,5 +617,11 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// Enough digits to be a number, and no filler.
 fn passport(text: &[u8]) -> bool {
-    text.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4 && !crate::checks::uniform(text)
+    // German ones have few digits, and no letters that look like one or are a vowel.
+    let is_of_german = |byte: &u8| byte.is_ascii_digit() || b"CFGHJKLMNPRTVWXYZ".contains(byte);
+    let is_german = text.len() == 9
+        && text.first().is_some_and(|first| b"CFGHJKL".contains(first))
+        && text.iter().all(is_of_german);
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (digits >= 4 || is_german) && !crate::checks::uniform(text)
 }

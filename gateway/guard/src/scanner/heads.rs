@@ -34,6 +34,11 @@ impl Heads {
         self.0.capacity()
     }
 
+    /// Steps that it costs to look for the headers over a value.
+    pub(super) fn steps(&self) -> usize {
+        self.0.len().min(HEADS_MAX)
+    }
+
     /// Keeps what a string says, where it is a header by its place. Whether it is one.
     pub(super) fn learn(
         &mut self,

@@ -101,7 +101,7 @@ impl Judge<'_, '_> {
                 Source::Value => {}
             }
             self.text(scan, segment, &named, &met);
-            if !self.work.lasts(TEXT_STEPS) {
+            if !self.work.lasts(TEXT_STEPS + self.heads.steps()) {
                 return Err(ScanError::Time);
             }
             self.keep(texts, segment);

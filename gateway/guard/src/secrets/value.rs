@@ -107,6 +107,7 @@ fn is_code(value: &[u8]) -> bool {
             && word.contains(&b')')
             && word.first().is_some_and(u8::is_ascii_lowercase)
         || word.ends_with(b"(")
+        || is_element(word)
         || word.starts_with(b"ENC[")
         || [&b"://"[..], b"::"]
             .iter()
@@ -120,6 +121,16 @@ fn is_code(value: &[u8]) -> bool {
             word,
             b"string" | b"String" | b"null" | b"None" | b"required" | b"Optional"
         )
+}
+
+/// An element of something that has a name: `parts[2]`.
+fn is_element(word: &[u8]) -> bool {
+    let of_name = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.');
+    let open = word.iter().position(|byte| *byte == b'[');
+    let parts = open.and_then(|open| word.strip_suffix(b"]")?.split_at_checked(open));
+    parts.is_some_and(|(name, index)| {
+        !name.is_empty() && name.iter().all(of_name) && index.iter().skip(1).all(u8::is_ascii_digit)
+    })
 }
 
 /// UUIDs and dotted or dashed names are identifiers.

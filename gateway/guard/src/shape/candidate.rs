@@ -108,13 +108,17 @@ impl Candidate<'_> {
             })
     }
 
-    /// Whether it is what stands behind the point of a decimal number.
+    /// Whether it is a part of a decimal number, a version or another number with points.
     pub(crate) fn has_point(&self) -> bool {
         let before = |bytes: usize| {
             let at = self.start.checked_sub(bytes);
             at.and_then(|at| self.text.get(at)).copied().unwrap_or(0)
         };
-        self.breaks == 0 && self.is_digits() && before(1) == b'.' && before(2).is_ascii_digit()
+        let after = |bytes: usize| self.text.get(self.end + bytes).copied().unwrap_or(0);
+        let goes_on = before(1) == b'.' && before(2).is_ascii_digit()
+            || self.separators > 0 && after(0) == b'.' && after(1).is_ascii_digit();
+        let is_pointed = self.separators == 0 || self.even && self.separator == b'.';
+        is_pointed && self.is_digits() && goes_on
     }
 
     /// Whether a word is in it as sentences have them, which is then no part of an identifier.

@@ -41,7 +41,9 @@ impl Brackets {
 
     /// Whether the bracket at `open` begins a row: an array of JSON that is a member has no columns.
     fn is_row(self, text: &[u8], open: usize) -> bool {
-        let before = text.get(..open).unwrap_or_default().trim_ascii_end();
+        const SPACE_BYTES_MAX: usize = 256;
+        let before = text.get(open.saturating_sub(SPACE_BYTES_MAX)..open);
+        let before = before.unwrap_or_default().trim_ascii_end();
         self != SQUARE || matches!(before.last(), Some(b'[' | b','))
     }
 

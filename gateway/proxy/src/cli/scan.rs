@@ -272,13 +272,13 @@ fn answer(
 
 /// A message may not have line breaks between its tokens here.
 fn one_line(message: &[u8], out: &mut impl io::Write) -> io::Result<()> {
-    let mut lines = message.split(|byte| matches!(byte, b'\n' | b'\r'));
-    out.write_all(lines.next().unwrap_or_default())?;
-    for line in lines {
+    let mut kept = 0;
+    for end in memchr::memchr2_iter(b'\n', b'\r', message) {
+        out.write_all(message.get(kept..end).unwrap_or_default())?;
         out.write_all(b" ")?;
-        out.write_all(line)?;
+        kept = end + 1;
     }
-    Ok(())
+    out.write_all(message.get(kept..).unwrap_or_default())
 }
 
 fn rest(out: &mut impl io::Write, blocked: bool, report: &Report) -> io::Result<()> {
