@@ -30,6 +30,7 @@ pub(super) struct Courier {
     spool: Arc<Spool>,
     shards: Shards,
     table: String,
+    seal_table: String,
     rows_statement: String,
     seal_statement: String,
     links_statement: String,
@@ -38,6 +39,10 @@ pub(super) struct Courier {
     stop: watch::Receiver<Option<Instant>>,
     /// Rows put aside since ClickHouse last took one.
     dead_in_a_row: u32,
+    /// Whether a server keeps a batch's token apart from its rows, as one does whose tables are not replicated.
+    is_token_apart: bool,
+    /// What was sent last may have been cut off: by the end of the gateway before this one, or of the server.
+    is_uncertain: bool,
 }
 
 /// What one look at the log came to.
@@ -113,6 +118,9 @@ impl Courier {
             seal_statement: insert::seal_statement(&store.local(SEAL_TABLE)),
             links_statement: insert::links_statement(&store.local(SUBJECT_TABLE)),
             table: store.local(TABLE),
+            seal_table: store.local(SEAL_TABLE),
+            is_token_apart: store.cluster.is_none(),
+            is_uncertain: true,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
             settings,
             stop,
@@ -167,7 +175,8 @@ impl Courier {
         };
         batch.range.shard = Some(shard);
         let outcome = self.deliver(&batch, shard).await;
-        if outcome.is_err() {
+        self.is_uncertain = outcome.is_err();
+        if self.is_uncertain {
             self.shards.failed(shard);
         }
         outcome
@@ -231,9 +240,36 @@ impl Courier {
     }
 
     async fn insert_rows(&self, client: &Client, batch: &Batch) -> Result<(), Error> {
-        let timeout = self.settings.insert_timeout;
         let token = batch.range.token();
-        insert::send(client, &self.rows_statement, token, &batch.bytes, timeout).await
+        let stored = async || insert::stored_rows(client, &self.table, &batch.range).await;
+        self.insert(client, &self.rows_statement, token, &batch.bytes, stored)
+            .await
+    }
+
+    /// Sends bytes under a token until they are stored.
+    ///
+    /// A server that is killed may have written down a token and not yet what came under it, and then takes that for
+    /// sent before. So what may have been cut off once is looked for, and sent under another token where it is missing.
+    /// Roll-ups may then have counted it twice; the record itself has it once.
+    async fn insert(
+        &self,
+        client: &Client,
+        statement: &str,
+        token: String,
+        bytes: &[u8],
+        stored: impl AsyncFn() -> Result<u64, Error>,
+    ) -> Result<(), Error> {
+        let timeout = self.settings.insert_timeout;
+        insert::send(client, statement, token.clone(), bytes, timeout).await?;
+        if !(self.is_uncertain && self.is_token_apart) || stored().await? > 0 {
+            return Ok(());
+        }
+        tracing::warn!(
+            token,
+            "audit delivery: the store has acknowledged what it does not have; it is sent again under another token"
+        );
+        let again = format!("{token}/again");
+        insert::send(client, statement, again, bytes, timeout).await
     }
 
     /// Chains and signs what was delivered, or put aside.
@@ -247,8 +283,8 @@ impl Courier {
         );
         let row = insert::seal_row(&seal);
         let token = insert::seal_token(batch);
-        let timeout = self.settings.insert_timeout;
-        insert::send(client, &self.seal_statement, token, &row, timeout)
+        let stored = async || insert::stored_seals(client, &self.seal_table, &batch.range).await;
+        self.insert(client, &self.seal_statement, token, &row, stored)
             .await
             .map_err(|source| DeliverError::Seal {
                 token: batch.range.token(),

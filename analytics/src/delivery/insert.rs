@@ -100,8 +100,20 @@ pub(super) async fn send_links(
 
 /// How many rows of a range the store has.
 pub(super) async fn stored_rows(client: &Client, table: &str, range: &Range) -> Result<u64> {
+    let rows = "SELECT count() FROM ? WHERE gateway = ? AND epoch = ? AND seq BETWEEN ? AND ?";
+    stored(client, rows, table, range).await
+}
+
+/// How many seals of a range the store has.
+pub(super) async fn stored_seals(client: &Client, table: &str, range: &Range) -> Result<u64> {
+    let seals =
+        "SELECT count() FROM ? WHERE gateway = ? AND epoch = ? AND first_seq = ? AND last_seq = ?";
+    stored(client, seals, table, range).await
+}
+
+async fn stored(client: &Client, query: &str, table: &str, range: &Range) -> Result<u64> {
     client
-        .query("SELECT count() FROM ? WHERE gateway = ? AND epoch = ? AND seq BETWEEN ? AND ?")
+        .query(query)
         .bind(::clickhouse::sql::Identifier(table))
         .bind(&range.gateway)
         .bind(range.epoch)

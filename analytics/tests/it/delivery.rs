@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    sample::{append, close, open, settings, until},
+    sample::{TS_US, append, close, open, settings, until},
     store::RunningStore,
 };
 
@@ -142,6 +142,50 @@ async fn a_store_killed_during_delivery_gets_every_row_once() {
     })
     .await;
     running.assert_exactly(rows).await;
+    delivery.stop(LIMIT);
+    close(log);
+}
+
+/// A server that is killed may know a token without what came under it. Here another's row came under the tokens.
+#[tokio::test]
+async fn what_is_acknowledged_and_not_stored_is_sent_again() {
+    let running = RunningStore::start_migrated().await;
+    let dir = tempdir().unwrap();
+    let log = open(dir.path());
+    let events = append(&log, 0..200).await;
+    let token = format!("gw-1/{}/1-200", events.first().unwrap().epoch);
+    for (table, columns, token) in [
+        ("audit_log", "gateway, epoch, seq, ts", token.clone()),
+        (
+            "audit_seal",
+            "gateway, epoch, first_seq, newest",
+            format!("seal/{token}"),
+        ),
+    ] {
+        let row = format!(
+            "INSERT INTO {table} ({columns}) SETTINGS insert_deduplication_token = '{token}' \
+             SELECT 'other', 1, 1, fromUnixTimestamp64Micro({TS_US})"
+        );
+        running.run(&row).await;
+    }
+    let delivery = deliver(&log, running.store());
+    until("all rows are delivered", LIMIT, || {
+        log.stats().unsent_rows == 0
+    })
+    .await;
+    let own = "WHERE gateway = 'gw-1'";
+    for (what, expected) in [
+        (format!("count() FROM audit_log {own}"), 200),
+        (format!("uniqExact(epoch, seq) FROM audit_log {own}"), 200),
+        (format!("count() FROM audit_seal {own}"), 1),
+        ("count() FROM audit_log".to_owned(), 201),
+    ] {
+        assert_eq!(
+            running.number(&format!("SELECT {what}")).await,
+            expected,
+            "{what}"
+        );
+    }
     delivery.stop(LIMIT);
     close(log);
 }

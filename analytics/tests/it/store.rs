@@ -68,7 +68,7 @@ impl RunningStore {
     }
 
     /// Runs a statement that writes.
-    async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         let done = self.client().query_raw(sql).execute().await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
