@@ -203,6 +203,14 @@ fn sentences_name_what_follows_them() {
             "IP_ADDRESS",
         ),
         (format!("Das Passwort lautet: {}", password()), "PASSWORD"),
+        (
+            format!("Le mot de passe temporaire est {} pour 24 h", password()),
+            "PASSWORD",
+        ),
+        (
+            ["sq0atp-", "yEiJDxSxczJKgaXnjtDITw"].concat(),
+            "SQUARE_TOKEN",
+        ),
         (format!("la contrase\u{f1}a es: {}", password()), "PASSWORD"),
         (
             format!(
@@ -230,6 +238,10 @@ fn sentences_name_what_follows_them() {
         "the passport desk: test pass 9993 fail 4".to_owned(),
         "StudyInstanceUID 1.2.840.113619.2.55.3.95882569.992".to_owned(),
         "take (112) 750-5420 of them".to_owned(),
+        "{\"sku\": \"B-79\", \"ean13\": \"4091477151703\"}".to_owned(),
+        "see section 4.18.2.1 and appendix 12.3.4.4".to_owned(),
+        "the password of this account is a secret".to_owned(),
+        ["sk_live_", "OurSecretKeyGoesHereNow"].concat(),
         "(setq password (read-passwd \"Password: \"))".to_owned(),
         "jdbc:db://h;user=app;password={password}".to_owned(),
         "cannot find the specified secret: prod/api/token-4677".to_owned(),

@@ -79,7 +79,9 @@ fn is_numbering(octets: [u32; 4], text: &[u8], start: usize, end: usize) -> bool
 
 /// Whether a word before the number says that it counts versions or sections.
 fn is_version(text: &[u8], start: usize) -> bool {
-    const WORDS: [&[u8]; 24] = [
+    const WORDS: [&[u8]; 26] = [
+        b"appendix",
+        b"annex",
         b"version",
         b"ver",
         b"v",

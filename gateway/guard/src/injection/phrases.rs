@@ -301,7 +301,7 @@ pub(crate) const PHRASES: &[Phrase] = &[
     phrase(
         Family::Markup,
         0.5,
-        r"(\(|\[|\n\s*|^|\x00)(assistant|system|ai|note to (the )?(ai|assistant|model|llm))\s*:\s*(ignore|you|please|do|read|send|upload|always|never|first|disregard|forget|before|the)",
+        r"(\(|\[|\n\s*|^|\x00)(assistant|system|ai|note to (the )?(ai|assistant|model|llm))\s*:\s*(silently|secretly|ignore|you|please|do|read|send|upload|always|never|first|disregard|forget|before|the)",
     ),
     phrase(
         Family::CrossTool,
@@ -341,7 +341,7 @@ pub(crate) const PHRASES: &[Phrase] = &[
     phrase(
         Family::Pressure,
         0.35,
-        r"\b(skip|bypass|omit|suppress) (the|any|all) (\S+\s+)?(confirmation|approval|permission|consent)\b",
+        r"\b(skip|bypass|omit|suppress) (the|any|all) (\S+\s+)?(confirmation|approval|permission|consent)s?\b",
     ),
     phrase(
         Family::Pressure,
@@ -356,7 +356,7 @@ pub(crate) const PHRASES: &[Phrase] = &[
     phrase(
         Family::Consent,
         0.4,
-        r"\b(never|do not|don't|without) ask(ing)? (\S+\s+){0,3}(for )?(\S+\s+)?(confirmation|permission|approval|consent)\b|\b(confirmation|approval|permission) (from|of|by) (the )?user is not (needed|required|necessary)",
+        r"\b(never|do not|don't|without) (ask|asking|request|requesting|seek|seeking|wait|waiting) (\S+\s+){0,3}(for )?(\S+\s+)?(confirmation|permission|approval|consent)\b|\b(confirmation|approval|permission) (from|of|by) (the )?user is not (needed|required|necessary)",
     ),
     phrase(
         Family::Address,
@@ -443,6 +443,57 @@ pub(crate) const PHRASES: &[Phrase] = &[
         Family::Address,
         0.5,
         r"\b(when|if) an? (ai|llm|language model|model|bot|assistant)\s+(\S+\s+)?(evaluates|reads|reviews|summari[sz]es|processes|parses|screens|sees)\b",
+    ),
+    phrase(
+        Family::Address,
+        0.5,
+        r"\b(assistant|ai|language model|llm)s?\s+(should|must|will|shall|has to|needs? to)\s+(\S+\s+){0,4}(pretend|execute|ask the user for|pass|send|call|hide|append)\b",
+    ),
+    phrase(
+        Family::Address,
+        0.5,
+        r"\b((language models?|llms?|ai (agents?|assistants?|models?)|assistants?)\s*[:,]\s*(please\s+)?(rank|rate|ignore|add|call|send|open|read|before|stop|do not|you must)|ai (agents?|assistants?|models?) reading this)\b",
+    ),
+    phrase(
+        Family::Override,
+        0.7,
+        r"\bignore what (your|the) (\S+\s+)?(owner|user|human|operator|customer)",
+    ),
+    phrase(
+        Family::Override,
+        0.45,
+        r"\bnew system (message|prompt|instructions?)\b",
+    ),
+    phrase(Family::Override, 0.3, r"\boverride\s*:\s"),
+    phrase(
+        Family::Concealment,
+        0.6,
+        r"\b(hidden|secret|concealed) from the user\b",
+    ),
+    phrase(
+        Family::Concealment,
+        0.45,
+        r"\b(hide|conceal)\s+(\S+\s+){1,6}the user\b",
+    ),
+    phrase(
+        Family::CrossTool,
+        0.45,
+        r"\b(do not|don't|never) use (any )?other (\S+\s+)?tools?\b",
+    ),
+    phrase(
+        Family::CrossTool,
+        0.55,
+        r"\binstead of \S+[._]\S+ always (call|use)\b",
+    ),
+    phrase(
+        Family::Consent,
+        0.4,
+        r"\b(user|owner|admin|operator|customer) has authori[sz]ed\b|\bwithout asking the (user|buyer|customer|owner|human|operator)\b",
+    ),
+    phrase(
+        Family::Pressure,
+        0.3,
+        r"\b(stop your task|from here on|step is mandatory)\b",
     ),
 ];
 

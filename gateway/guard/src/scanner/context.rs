@@ -175,6 +175,12 @@ fn shown_bytes(scan: &Scan<'_>, place: &Place) -> usize {
     shown
 }
 
+/// Whether a word is the known one, with a number behind it or none: `ean13`.
+pub(super) fn is_word(word: &[u8], known: &[u8]) -> bool {
+    let (start, behind) = word.split_at_checked(known.len()).unwrap_or_default();
+    start.eq_ignore_ascii_case(known) && behind.iter().all(u8::is_ascii_digit)
+}
+
 /// Whether a token's key names numbers that are counted, given out or measured.
 pub(super) fn is_otherwise(scan: &Scan<'_>, token: usize) -> bool {
     const NAMES: [&[u8]; 30] = [
@@ -215,7 +221,7 @@ pub(super) fn is_otherwise(scan: &Scan<'_>, token: usize) -> bool {
     };
     let name = super::walk::name(scan.message, Some(key));
     let mut words = name.split(|byte| !byte.is_ascii_alphanumeric());
-    words.any(|word| NAMES.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    words.any(|word| NAMES.iter().any(|known| is_word(word, known)))
         || name.ends_with(b"Id")
         || name.ends_with(b"At")
 }

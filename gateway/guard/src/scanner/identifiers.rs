@@ -232,7 +232,7 @@ fn is_numbered(text: &[u8], start: usize) -> bool {
         .find(|word| {
             !word.is_empty() && !is(word, b"no") && !is(word, b"number") && !is(word, b"nr")
         });
-    word.is_some_and(|word| WORDS.iter().any(|known| is(word, known)))
+    word.is_some_and(|word| WORDS.iter().any(|known| context::is_word(word, known)))
 }
 
 /// Steps that something costs that was found and whose words are looked for.

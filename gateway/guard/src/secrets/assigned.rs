@@ -149,7 +149,7 @@ pub(crate) fn assignment(text: &[u8], end: usize, what: Assignment) -> Option<Fo
         .take(NAME_BYTES_MAX)
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
         .count();
-    let at = sign(text, end, behind, what);
+    let at = sign(text, end, behind, what).or_else(|| said(rest, what));
     // A space is no sign, but what only a token can be is one's value.
     let is_beside = at.is_none() && rest.get(behind) == Some(&b' ');
     let (at, quoted) = at.or(is_beside.then_some((behind + 1, None)))?;
@@ -213,6 +213,29 @@ fn sign(text: &[u8], end: usize, behind: usize, what: Assignment) -> Option<(usi
 const VERBS: [&str; 12] = [
     "is ", "is:", "ist:", "lautet:", "es:", "est :", "est:", "è:", "é:", "er:", "は", "는 ",
 ];
+
+/// Where a password begins that a sentence says a word or two behind its name, and that can be nothing else: `the
+/// password of the day is …`.
+fn said(rest: &[u8], what: Assignment) -> Option<(usize, Option<u8>)> {
+    const BETWEEN_BYTES_MAX: usize = 32;
+    const VERBS: [&[u8]; 6] = [
+        b" is ",
+        b" ist ",
+        b" est ",
+        b" es ",
+        " è ".as_bytes(),
+        " é ".as_bytes(),
+    ];
+    let window = rest.get(..rest.len().min(BETWEEN_BYTES_MAX))?;
+    let clause = window.split(|byte| b"\n.;:,".contains(byte)).next()?;
+    let behind = VERBS.iter().find_map(|verb| {
+        let at = memchr::memmem::find(clause, verb)?;
+        Some(at + verb.len())
+    })?;
+    let value = rest.get(behind..)?;
+    let value = value.get(..value_length(value, None))?;
+    (what == Assignment::Password && is_token(value, what)).then_some((behind, None))
+}
 
 /// Bytes of a password's name and of the login before it.
 const LOGIN_BYTES_MAX: usize = 80;

@@ -202,8 +202,17 @@ fn varied(body: &[u8]) -> bool {
     let seen = body
         .iter()
         .fold(0_u128, |seen, byte| seen | 1 << (byte & 0x7f));
-    seen.count_ones() >= DIFFERENT_MIN && body.iter().any(u8::is_ascii_digit)
-        || body.len() > 30 && seen.count_ones() > 14
+    // Without a digit it is one of chance: words have capitals one by one, or all in a row.
+    let capitals = |pair: &&[u8]| pair.iter().all(u8::is_ascii_uppercase);
+    let turns = |pair: &&[u8]| matches!(pair, [one, other] if one.is_ascii_lowercase() != other.is_ascii_lowercase());
+    let is_of_chance = || {
+        (2..8).contains(&body.windows(2).filter(capitals).count())
+            && body.windows(2).filter(turns).count() >= 6
+    };
+    let different = seen.count_ones();
+    different >= DIFFERENT_MIN && body.iter().any(u8::is_ascii_digit)
+        || body.len() > 30 && different > 14
+        || body.len() >= 20 && different > 11 && is_of_chance()
 }
 
 /// Tokens known by their dots or tails: Discord, Mailchimp, Telegram, Azure client secrets. `at` is the byte of the
