@@ -98,7 +98,7 @@ impl Tables {
                 .or_else(|| SQUARE.header(self.names(text), text, place))
                 .or_else(|| self.aligned.header(text, place));
         }
-        let line = line_start(text, place);
+        let line = line_start(text, place)?;
         if line == self.start {
             return None;
         }
@@ -329,8 +329,13 @@ fn line_at(text: &[u8], from: usize) -> &[u8] {
     text.get(from..line_end(text, from)).unwrap_or_default()
 }
 
-pub(crate) fn line_start(text: &[u8], place: usize) -> usize {
-    memchr::memrchr(b'\n', text.get(..place).unwrap_or_default()).map_or(0, |at| at + 1)
+/// Where the line of `place` begins, unless it is longer than a row.
+fn line_start(text: &[u8], place: usize) -> Option<usize> {
+    let from = place.saturating_sub(LINE_BYTES_MAX);
+    match memchr::memrchr(b'\n', text.get(from..place)?) {
+        Some(at) => Some(from + at + 1),
+        None => (from == 0).then_some(0),
+    }
 }
 
 fn line_end(text: &[u8], from: usize) -> usize {

@@ -7,7 +7,7 @@ use crate::block::{BLOCK_BYTES, Block};
 use crate::injection;
 use crate::json::Token;
 use crate::secrets::{Assignment, OwnNames};
-use crate::table::{Reach, Tables, line_start};
+use crate::table::{Reach, Tables};
 use crate::vocabulary::{Hit, rules_of};
 
 /// Bytes before a candidate in which a word names it.
@@ -295,9 +295,8 @@ impl<'a> Around<'a> {
         }
         let header = self.header(start);
         // Whatever stands under a header is named by the line of the header alone.
-        let row = header.map_or(0, |_| line_start(self.text, start));
+        let from = self.sentence(start, header.is_some());
         let header = header.unwrap_or(0);
-        let from = self.sentence(start).max(row);
         found.near |= self.words(from.max(start.saturating_sub(BEFORE_BYTES)), start + 1);
         found.close |= self.words(from.max(start.saturating_sub(CLOSE_BYTES)), start + 1);
         let behind = self.clause(end);
@@ -309,13 +308,14 @@ impl<'a> Around<'a> {
 
     /// The words that speak of `start..end` in the same clause of prose.
     pub(super) fn told(&mut self, start: usize, end: usize) -> u128 {
-        let from = self.sentence(start).max(self.telling(start));
+        let from = self.sentence(start, false).max(self.telling(start));
         let around = self.words(from, start + 1) | self.words(end, self.clause(end));
         self.keys | around | self.header(start).unwrap_or(0)
     }
 
-    /// Where what precedes `start` and belongs to it begins: not in another line, nor in another member.
-    fn sentence(&self, start: usize) -> usize {
+    /// Where what precedes `start` and belongs to it begins: not in another member, nor in another line, in the `row` of a
+    /// table whatever the line says.
+    fn sentence(&self, start: usize, row: bool) -> usize {
         let from = start.saturating_sub(BEFORE_BYTES);
         let window = self.text.get(from..start).unwrap_or_default();
         let mut end = window.len();
@@ -328,7 +328,8 @@ impl<'a> Around<'a> {
                 let bit = signs.ilog2();
                 signs &= !(1 << bit);
                 let behind = end - (BLOCK_BYTES - 1 - bit as usize);
-                if ends_sentence(window, behind - 1) {
+                let is_line = row && window.get(behind - 1) == Some(&b'\n');
+                if is_line || ends_sentence(window, behind - 1) {
                     return from + behind;
                 }
             }

@@ -35,7 +35,7 @@ impl Aligned {
         if !self.may_be_in(text) {
             return None;
         }
-        let row = line_start(text, place);
+        let row = line_start(text, place)?;
         if self.row != Some(row) {
             self.head = self.head_over(text, row);
             self.row = Some(row);
@@ -51,7 +51,7 @@ impl Aligned {
         let floor = row.saturating_sub(LINE_BYTES_MAX);
         let mut line = row;
         while line > floor {
-            line = line_start(text, line - 1);
+            line = line_start(text, line - 1)?;
             if Some(line) == self.row {
                 return self.head;
             }
@@ -60,7 +60,7 @@ impl Aligned {
                 return None;
             }
             if is_ruler(above) {
-                return Some(line_start(text, line.checked_sub(1)?));
+                return line_start(text, line.checked_sub(1)?);
             }
             if line == 0 && is_heading(above) {
                 return Some(line);
