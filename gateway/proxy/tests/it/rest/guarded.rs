@@ -92,7 +92,8 @@ async fn a_token_that_a_rest_service_refuses_is_not_used_again() {
     let claims = json!({"claims": {"aud": gateway.url("server")}});
     let get = json!({"id": "7"});
     let token = issuer.mint(&claims).await;
-    assert_eq!(call(&gateway, &token, "getOrder", get.clone()).await.0, 200);
+    let (status, body) = call(&gateway, &token, "getOrder", get.clone()).await;
+    assert_eq!(status, 200, "{body}");
     // The issuer's keys are other ones from now on, and the gateway's own token is worth nothing.
     issuer.steer("rotate", json!({"overlap": true})).await;
     issuer.steer("rotate", json!({"overlap": false})).await;
