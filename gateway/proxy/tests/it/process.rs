@@ -5,7 +5,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU32, Ordering::Relaxed},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -154,12 +157,22 @@ impl Drop for Process {
     }
 }
 
-/// An address on loopback that nobody uses right now.
+/// An address that nobody listens at, for a program that is told where to. It is below the ports that the system gives
+/// to connections and to whoever asks for any, and of this process's own: another test would else have it by the time
+/// that the program listens.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    const EACH: u32 = 64;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let own = std::process::id().wrapping_mul(EACH);
+    loop {
+        let port = FIRST + own.wrapping_add(NEXT.fetch_add(1, Relaxed)) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// A program of this workspace, built beside the tests.
