@@ -246,7 +246,7 @@ impl Courier {
             .await
     }
 
-    /// Sends bytes under a token until they are stored.
+    /// Sends bytes under a token, and once more under another where they are acknowledged and not there.
     ///
     /// A server that is killed may have written down a token and not yet what came under it, and then takes that for
     /// sent before. So what may have been cut off once is looked for, and sent under another token where it is missing.
@@ -261,7 +261,11 @@ impl Courier {
     ) -> Result<(), Error> {
         let timeout = self.settings.insert_timeout;
         insert::send(client, statement, token.clone(), bytes, timeout).await?;
-        if !(self.is_uncertain && self.is_token_apart) || stored().await? > 0 {
+        if !(self.is_uncertain && self.is_token_apart) {
+            return Ok(());
+        }
+        let look = time::timeout(timeout, stored()).await;
+        if look.unwrap_or(Err(Error::TimedOut))? > 0 {
             return Ok(());
         }
         tracing::warn!(
